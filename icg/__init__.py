@@ -1,0 +1,34 @@
+"""icg: fair attribution with Integrated Certainty Gradients, and the methods it is compared with.
+
+>>> import icg
+>>> attributions = icg.integrated_gradients(lambda x: x.sum(1), torch.ones(1, 3))
+>>> attributions
+tensor([[1., 1., 1.]])
+"""
+
+from . import artifacts, baselines, certainty, damage, measures
+from .attribution import (
+    expected_certainty_gradients,
+    expected_gradients,
+    gradient,
+    integrated_certainty_gradients,
+    integrated_gradients,
+    random_path_certainty_gradients,
+    smoothgrad,
+)
+
+__version__ = "0.1.0"
+__all__ = [
+    "artifacts",
+    "baselines",
+    "certainty",
+    "damage",
+    "measures",
+    "expected_certainty_gradients",
+    "expected_gradients",
+    "gradient",
+    "integrated_certainty_gradients",
+    "integrated_gradients",
+    "random_path_certainty_gradients",
+    "smoothgrad",
+]

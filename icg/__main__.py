@@ -1,0 +1,135 @@
+"""The command line: ``python -m icg train | reproduce | info | repository``."""
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code. Errors are one line on stderr and code 2."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    command = "python -m icg " + " ".join(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return options.run(options, command)
+    except (ValueError, FloatingPointError, OSError) as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m icg", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    train = commands.add_parser("train", help="train a model of the book, or go on with it, and write weights and card")
+    train.add_argument("name", choices=["burnt-snacks"])
+    train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
+    train.add_argument("--seed", type=int, default=0)
+    train.add_argument("--checkpoint", type=Path, help="default: runs/NAME-SEED.pt")
+    train.set_defaults(run=_train)
+
+    reproduce = commands.add_parser("reproduce", help="measure what a chapter shows, and write data/results/NAME.json")
+    reproduce.add_argument("name", choices=["burnt-snacks"])
+    reproduce.add_argument("--images", type=int, default=200, help="images of each class (default: %(default)s)")
+    reproduce.add_argument("--agn-steps", type=int, default=100, help="steps per AGN baseline (default: %(default)s)")
+    reproduce.set_defaults(run=_reproduce)
+    for sub in (train, reproduce):
+        sub.add_argument("--data", type=Path, help="folder to write to (default: the checkout's data/)")
+        sub.add_argument("--threads", type=int, help="CPU threads; give each of several processes one")
+
+    info = commands.add_parser("info", help="list models and results, and where they are")
+    info.set_defaults(run=_info)
+
+    repository = commands.add_parser("repository", help="rewrite the repository's address everywhere")
+    repository.add_argument("url", help="e.g. https://github.com/OWNER/NAME")
+    repository.set_defaults(run=_repository)
+    return parser
+
+
+def _threads(options) -> None:
+    import torch
+
+    if options.threads is not None:
+        if options.threads < 1:
+            raise ValueError(f"expected --threads >= 1, got {options.threads}")
+        torch.set_num_threads(options.threads)
+
+
+def _data_folder(options) -> Path:
+    from .artifacts import data_folder
+
+    folder = options.data or data_folder()
+    if folder is None:
+        raise ValueError("expected --data FOLDER: the package is installed without a checkout's data/")
+    return folder
+
+
+def _train(options, command: str) -> int:
+    from dataclasses import asdict, replace
+
+    from .artifacts import provenance, save_model
+    from .models import BurntSnacksNet
+    from .scenarios import burnt_snacks
+    from .training import train
+
+    _threads(options)
+    folder = _data_folder(options)
+    recipe = replace(burnt_snacks.RECIPE, seed=options.seed)
+    if options.steps is not None:
+        recipe = replace(recipe, steps=options.steps)
+    checkpoint = options.checkpoint or Path("runs") / f"{options.name}-{options.seed}.pt"
+    model = train(BurntSnacksNet, burnt_snacks.training_batch, recipe, checkpoint=checkpoint)
+    if model is None:
+        print(f"stopped; the same command goes on from {checkpoint}")
+        return 130
+    metrics = burnt_snacks.evaluate(model)
+    made = provenance(command, options.seed)
+    path = save_model(model, options.name, folder, training=asdict(recipe), metrics=metrics, made=made)
+    print(f"accuracy {metrics['accuracy']['all']:.4f} on {metrics['accuracy']['images']} fresh images; wrote {path}")
+    return 0
+
+
+def _reproduce(options, command: str) -> int:
+    from .reproduce import burnt_snacks
+
+    _threads(options)
+    path = burnt_snacks.run(
+        data_folder=_data_folder(options),
+        work_folder=Path("runs") / "reproduce",
+        n=options.images,
+        agn_steps=options.agn_steps,
+        command=command,
+    )
+    print(f"wrote {path}")
+    return 0
+
+
+def _info(options, command: str) -> int:
+    import json
+
+    from .artifacts import data_folder, data_url, find, load_card
+
+    print(f"data: {data_folder() or data_url()}")
+    for name in sorted(json.loads(find("manifest.json").read_text())):
+        if name.endswith(".safetensors"):
+            card = load_card(Path(name).stem)
+            accuracy = card["metrics"]["accuracy"]["all"]
+            print(f"model   {card['name']}: {card['architecture']}, {card['parameters']:,} parameters, {accuracy:.2%}")
+        elif name.startswith("results/"):
+            print(f"result  {Path(name).stem}")
+    return 0
+
+
+def _repository(options, command: str) -> int:
+    from .repository import rewrite
+
+    for path in rewrite(options.url, Path(__file__).resolve().parent.parent):
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

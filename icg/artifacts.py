@@ -1,0 +1,230 @@
+"""Trained weights and measured results: where they are, and that they are what they say.
+
+In a checkout they lie in ``data/``. Outside of one (an installed wheel, Colab) the same calls download them from the
+repository's address, once, into the user's cache. Either way ``data/manifest.json`` names the SHA-256 of every file,
+and every weights file has a card: a JSON file that says how it was made.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import torch
+
+# The one place of the repository's address; `python -m icg repository URL` rewrites it here and where texts need it.
+REPOSITORY = "https://github.com/fair-attribution/icg-book"
+BRANCH = "main"
+
+
+class ArtifactError(ValueError):
+    """Weights or results that are missing, damaged, or not what was asked for."""
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Files
+# ---------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def atomic_write(path: Path):
+    """A temporary path beside ``path`` that takes its place when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write a dictionary as readable JSON, atomically."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else _sha256_3_10(file)
+
+
+def _sha256_3_10(file) -> str:
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def data_folder() -> Path | None:
+    """The checkout's ``data/``, or ``None`` when the package was installed without it."""
+    folder = Path(__file__).resolve().parent.parent / "data"
+    return folder if (folder / "manifest.json").exists() else None
+
+
+def data_url() -> str:
+    """Where ``data/`` is downloaded from; the environment variable ``ICG_DATA_URL`` names another place (a mirror)."""
+    raw = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")
+    return os.environ.get("ICG_DATA_URL", f"{raw}/{BRANCH}/data").rstrip("/")
+
+
+def find(name: str) -> Path:
+    """Path of the file ``name`` of ``data/`` (e.g. ``weights/burnt-snacks.safetensors``), downloaded if need be.
+
+    Raises:
+        ArtifactError: no such file, no network, or contents that don't match the manifest.
+    """
+    folder = data_folder()
+    if folder is not None:
+        path = folder / name
+        if not path.exists():
+            raise ArtifactError(f"{name} is not in {folder}; `python -m icg info` lists what is there")
+        return path
+    import pooch
+
+    cache = pooch.os_cache("icg")
+    try:
+        manifest = json.loads(Path(_retrieve("manifest.json", None, cache)).read_text())
+    except json.JSONDecodeError:
+        raise ArtifactError(f"the manifest at {data_url()} is not JSON; is that the address of data/?") from None
+    if name not in manifest:
+        raise ArtifactError(f"{name} is not in the manifest at {data_url()}; it has {', '.join(sorted(manifest))}")
+    return _retrieve(name, manifest[name], cache)
+
+
+def _retrieve(name: str, digest: str | None, cache: Path) -> Path:
+    import pooch
+
+    if digest is None:  # the manifest itself is fetched anew: it says whether the rest is still right
+        (Path(cache) / name).unlink(missing_ok=True)
+    url = f"{data_url()}/{name}"
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, digest and f"sha256:{digest}", fname=name, path=cache, progressbar=False))
+    except Exception as error:
+        raise ArtifactError(f"could not download {url}: {type(error).__name__}: {error}".splitlines()[0]) from None
+
+
+def update_manifest(folder: Path) -> None:
+    """Rewrite ``manifest.json`` of a data folder from the files it has."""
+    files = sorted(p for sub in ("weights", "results") for p in (folder / sub).glob("*.*") if p.name[0] != ".")
+    write_json(folder / "manifest.json", {p.relative_to(folder).as_posix(): sha256(p) for p in files})
+
+
+def provenance(command: str, seed: int, device: str | torch.device = "cpu") -> dict:
+    """What a card or a result records about how it was made."""
+    import numpy
+    import torchvision
+
+    from . import __version__
+
+    device = torch.device(device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
+    return {
+        "command": command,
+        "seed": seed,
+        "device": name,
+        "date": date.today().isoformat(),
+        "versions": {
+            "icg": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+            "numpy": numpy.__version__,
+        },
+    }
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Models and results
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def save_model(model: torch.nn.Module, name: str, folder: Path, *, training: dict, metrics: dict, made: dict) -> Path:
+    """Write ``weights/NAME.safetensors`` and its card into a data folder, and bring the manifest up to date.
+
+    Args:
+        training: the recipe. metrics: measured on these very weights. made: :func:`provenance`.
+    """
+    from safetensors.torch import save_file
+
+    path = Path(folder) / "weights" / f"{name}.safetensors"
+    with atomic_write(path) as temporary:
+        save_file({key: value.contiguous().cpu() for key, value in model.state_dict().items()}, temporary)
+    card = {
+        "name": name,
+        "architecture": type(model).__name__,
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "input": ["N", *model.input_shape],
+        "sha256": sha256(path),
+        "training": training,
+        "metrics": metrics,
+        **made,
+    }
+    write_json(path.with_suffix(".json"), card)
+    update_manifest(Path(folder))
+    return path
+
+
+def load_card(name: str) -> dict:
+    """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
+    path = find(f"weights/{name}.json")
+    try:
+        return json.loads(path.read_text())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
+
+
+def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Module:
+    """A trained model in eval mode, verified against its card.
+
+    Args:
+        name: e.g. "burnt-snacks"; ``python -m icg info`` lists them.
+
+    Raises:
+        ArtifactError: unknown name; weights missing, cut short or altered; a card for another architecture.
+
+    >>> model = load_model("burnt-snacks")
+    >>> model(torch.zeros(1, 2, 50, 50)).shape
+    torch.Size([1, 2])
+    """
+    from safetensors.torch import load_file
+
+    from .models import ARCHITECTURES
+
+    card = load_card(name)
+    path = find(f"weights/{name}.safetensors")
+    if card.get("architecture") not in ARCHITECTURES:
+        raise ArtifactError(
+            f"the card of {name} names the architecture {card.get('architecture')!r}; "
+            f"this version knows {', '.join(ARCHITECTURES)}"
+        )
+    if sha256(path) != card.get("sha256"):
+        raise ArtifactError(f"{path} is cut short or altered (its SHA-256 is not the card's); restore or download it")
+    model = ARCHITECTURES[card["architecture"]]()
+    try:
+        model.load_state_dict(load_file(path))
+    except Exception as error:
+        raise ArtifactError(
+            f"{path} does not fit {card['architecture']}, the architecture of its card: {str(error).splitlines()[0]}"
+        ) from None
+    return model.eval().to(device)
+
+
+def write_result(name: str, content: dict, folder: Path) -> Path:
+    """Write ``results/NAME.json`` into a data folder and bring the manifest up to date."""
+    path = Path(folder) / "results" / f"{name}.json"
+    write_json(path, content)
+    update_manifest(Path(folder))
+    return path
+
+
+def load_result(name: str) -> dict:
+    """A result of ``python -m icg reproduce NAME``."""
+    return json.loads(find(f"results/{name}.json").read_text())

@@ -1,0 +1,153 @@
+"""Baselines: what "nothing" looks like to Integrated Gradients (paper, section 2 and figure 1).
+
+A :class:`Baseline` turns values ``(N, ...)`` into the points where their paths start. Some start from one fixed
+point, some from a distribution, of which ``n_samples`` draws are averaged. Baselines know nothing of certainty: the
+attribution methods apply them to the value channels alone and leave the certainty channel as it is (1 for an
+ordinary input).
+
+>>> g = torch.Generator().manual_seed(0)
+>>> gaussian_noise(0.1, n_samples=3).starts(torch.full((1, 2), 0.5), g).shape
+torch.Size([3, 1, 2])
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Where paths start.
+
+    Attributes:
+        sample: ``(values, draw, generator) -> starts``, both ``(N, ...)``; ``draw`` counts from 0.
+        n_samples: how many draws are averaged.
+        name: for titles.
+    """
+
+    sample: Callable[[Tensor, int, torch.Generator], Tensor]
+    n_samples: int = 1
+    name: str = "baseline"
+
+    def __post_init__(self):
+        if not isinstance(self.n_samples, int) or self.n_samples < 1:
+            raise ValueError(f"expected n_samples to be a whole number >= 1, got {self.n_samples!r}")
+
+    def starts(self, values: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """All draws at once, ``(n_samples, N, ...)``: for looking at, not for large jobs."""
+        generator = generator or torch.Generator().manual_seed(0)
+        return torch.stack([self.sample(values, draw, generator) for draw in range(self.n_samples)])
+
+
+def constant(value: float | Tensor) -> Baseline:
+    """The same value everywhere; a number, or a tensor that broadcasts to the input. Blind where the input has it."""
+    return Baseline(
+        lambda values, draw, generator: (
+            torch.as_tensor(value, dtype=values.dtype, device=values.device).expand_as(values).clone()
+        ),
+        name="constant",
+    )
+
+
+def zero() -> Baseline:
+    """Black, the baseline proposed with the method (figure 1 B)."""
+    return constant(0.0)
+
+
+def middle(low: float = 0.0, high: float = 1.0) -> Baseline:
+    """The middle of the input range (figure 1 C)."""
+    return constant((low + high) / 2)
+
+
+def mean(data: Tensor) -> Baseline:
+    """The component-wise mean of ``data`` ``(K, ...)`` (figure 1 D)."""
+    _check_data(data)
+    return constant(data.mean(0, keepdim=True))
+
+
+def every(baselines: Tensor) -> Baseline:
+    """Each of ``K`` given baselines ``(K, ...)`` in turn, averaged, for every input."""
+    _check_data(baselines)
+    return Baseline(
+        lambda values, draw, generator: baselines[draw % len(baselines)].to(values).expand_as(values).clone(),
+        n_samples=len(baselines),
+        name="every",
+    )
+
+
+def uniform_noise(low: float = 0.0, high: float = 1.0, n_samples: int = 1) -> Baseline:
+    """Noise i.i.d. U(low, high), one image or the mean over several."""
+    return Baseline(
+        lambda values, draw, generator: low + (high - low) * _draw(torch.rand, values, generator),
+        n_samples=n_samples,
+        name="uniform noise",
+    )
+
+
+def maximum_distance(low: float = 0.0, high: float = 1.0) -> Baseline:
+    """The farthest point of the input range from each input (figure 1 E): never blind, never neutral."""
+    return Baseline(
+        lambda values, draw, generator: torch.where(values < (low + high) / 2, high, low).to(values.dtype),
+        name="maximum distance",
+    )
+
+
+def blurred(sigma: float = 5.0) -> Baseline:
+    """The input, Gaussian-blurred along its last one or two dimensions (images: height and width).
+
+    Args:
+        sigma: standard deviation in positions, > 0.
+    """
+    if not sigma > 0:
+        raise ValueError(f"expected sigma > 0, got {sigma}")
+
+    def sample(values, draw, generator):
+        from torchvision.transforms.functional import gaussian_blur
+
+        spatial = values.shape[2:][-2:] or values.shape[1:]
+        images = values.reshape(-1, 1, *([1] * (2 - len(spatial))), *spatial)
+        # Odd kernels of three standard deviations a side, no wider than reflection at the border allows.
+        kernel = [2 * min(int(3 * sigma + 0.5), size - 1) + 1 for size in images.shape[2:]]
+        return gaussian_blur(images, kernel[::-1], [sigma, sigma]).reshape(values.shape)
+
+    return Baseline(sample, name="blurred")
+
+
+def gaussian_noise(std: float = 0.1, n_samples: int = 50, clip: tuple[float, float] | None = (0.0, 1.0)) -> Baseline:
+    """Additive Gaussian noise, AGN (figure 1 F): the input plus noise, mean over ``n_samples`` draws.
+
+    Args:
+        std: in units of the values. clip: range the noisy values are clipped to, or ``None``.
+    """
+    if not std >= 0:
+        raise ValueError(f"expected std >= 0, got {std}")
+
+    def sample(values, draw, generator):
+        noisy = values + std * _draw(torch.randn, values, generator)
+        return noisy if clip is None else noisy.clamp(*clip)
+
+    return Baseline(sample, n_samples=n_samples, name="Gaussian noise")
+
+
+def data(samples: Tensor, n_samples: int = 50) -> Baseline:
+    """Random members of ``samples`` ``(K, ...)`` with replacement, one for each input and draw (figure 1 G)."""
+    _check_data(samples)
+
+    def sample(values, draw, generator):
+        chosen = torch.randint(len(samples), (len(values),), generator=generator, device=generator.device)
+        return samples[chosen.to(samples.device)].to(values).expand_as(values)
+
+    return Baseline(sample, n_samples=n_samples, name="data")
+
+
+def _draw(sampler, values: Tensor, generator: torch.Generator) -> Tensor:
+    # Drawn where the generator lives, so that a CPU generator gives the same numbers on every device.
+    return sampler(values.shape, generator=generator, device=generator.device, dtype=values.dtype).to(values.device)
+
+
+def _check_data(data: Tensor) -> None:
+    if not isinstance(data, Tensor) or data.ndim < 2 or len(data) == 0 or not data.is_floating_point():
+        got = f"{tuple(data.shape)} of {data.dtype}" if isinstance(data, Tensor) else type(data).__name__
+        raise ValueError(f"expected a non-empty floating tensor (K, ...), got {got}")

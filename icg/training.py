@@ -1,0 +1,260 @@
+"""One training loop for all scenarios: certainty damage, checkpoints, exact resume.
+
+A scenario brings a model and a function that draws a batch; the loop brings the optimiser, the schedule, averaged
+weights, progress, and files that survive being killed at any moment. Every step draws its randomness from its own
+seed, so a run that was stopped and resumed gives the same weights as one that ran through.
+"""
+
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from .artifacts import atomic_write
+from .certainty import join
+from .damage import mixed_damage, uniform_noise
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the loop needs to know; the fields are part of a checkpoint's identity.
+
+    Attributes:
+        steps: optimiser steps in all. batch_size: images a step.
+        lr: peak learning rate; linear warm-up over ``warmup`` steps, then cosine to ``lr * final_lr``.
+        weight_decay: 0 gives Adam, more gives AdamW.
+        average: decay of the exponential moving average of the weights that is evaluated and kept.
+        low_precision: share of the steps run in bf16 autocast, from the start; the rest runs in fp32.
+        dropout: share of the steps, from the start, in which dropout layers are active.
+        clip: largest gradient norm.
+        seed: of the initial weights and of every step.
+    """
+
+    steps: int
+    batch_size: int = 64
+    lr: float = 1e-3
+    final_lr: float = 0.01
+    warmup: int = 100
+    weight_decay: float = 0.0
+    average: float = 0.999
+    low_precision: float = 0.0
+    dropout: float = 1.0
+    clip: float = 5.0
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, ok, expected in (
+            ("steps", self.steps >= 1, ">= 1"),
+            ("batch_size", self.batch_size >= 2, ">= 2 (adversarial damage needs another sample)"),
+            ("lr", self.lr > 0 and math.isfinite(self.lr), "> 0"),
+            ("average", 0 <= self.average < 1, "in [0, 1)"),
+            ("dropout", 0 <= self.dropout <= 1, "in [0, 1]"),
+            ("low_precision", 0 <= self.low_precision <= 1, "in [0, 1]"),
+        ):
+            if not ok:
+                raise ValueError(f"expected {name} {expected}, got {getattr(self, name)}")
+
+
+def train(
+    make_model: Callable[[], nn.Module],
+    batch: Callable[[int, torch.Generator], tuple[Tensor, Tensor]],
+    recipe: Recipe,
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 500,
+    stop_after: int | None = None,
+    progress: bool = True,
+    device: str | torch.device = "cpu",
+) -> nn.Module | None:
+    """Train a model, or go on where ``checkpoint`` stopped.
+
+    Args:
+        make_model: builds the untrained model; called under the recipe's seed.
+        batch: ``(step, generator) -> (inputs, targets)``; targets are class numbers ``(N,)`` or distributions
+            ``(N, K)``. All its randomness must come from ``generator``, which lives on ``device``.
+        checkpoint: file to save to and to resume from; written atomically every ``checkpoint_every`` steps and at
+            SIGTERM or Ctrl-C.
+        stop_after: stop (and save) before this step, as if killed there; for tests and for work in pieces.
+
+    Returns:
+        The averaged model in eval mode, or ``None`` if stopped before the last step.
+
+    Raises:
+        ValueError: the checkpoint belongs to another recipe.
+        FloatingPointError: the loss is no longer finite; the last good checkpoint stays.
+    """
+    with torch.random.fork_rng():  # initial weights and dropout use the global state; the caller's stays as it was
+        torch.manual_seed(recipe.seed)
+        model = make_model().to(device)
+        if torch.device(device).type == "cpu" or torch.cuda.is_available():
+            model = model.to(memory_format=torch.channels_last)
+        averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
+        generator = torch.Generator(device=device)
+        first = _load(checkpoint, recipe, model, averaged, optimiser)
+
+        def save(step):
+            if checkpoint is not None:
+                _save(checkpoint, recipe, step, model, averaged, optimiser)
+
+        model.train()
+        loss_mean, accuracy_mean = math.nan, math.nan
+        with (
+            _stop_request() as stop,
+            tqdm(total=recipe.steps, initial=first, disable=not progress, unit="step", mininterval=5) as bar,
+        ):
+            for step in range(first, recipe.steps):
+                if step == stop_after or stop.is_set():
+                    save(step)
+                    return None
+                if step > first and step % checkpoint_every == 0:
+                    save(step)
+                torch.manual_seed(_step_seed(recipe.seed, step))
+                generator.manual_seed(_step_seed(recipe.seed, step))
+                for group in optimiser.param_groups:
+                    group["lr"] = recipe.lr * learning_rate(step, recipe)
+                inputs, targets = batch(step, generator)
+                if step >= recipe.dropout * recipe.steps:
+                    _disable_dropout(model)
+                low = step < recipe.low_precision * recipe.steps
+                with torch.autocast(torch.device(device).type, torch.bfloat16) if low else nullcontext():
+                    logits = model(inputs)
+                loss = nn.functional.cross_entropy(logits.float(), targets)
+                if not math.isfinite(loss.item()):
+                    raise FloatingPointError(
+                        f"the loss became {loss.item()} at step {step}: lower the learning rate ({recipe.lr}) or check "
+                        f"the data; the last good checkpoint is {checkpoint or 'not kept'}"
+                    )
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+                optimiser.step()
+                averaged.update_parameters(model)
+
+                hard = targets if targets.ndim == 1 else targets.argmax(1)
+                accuracy = (logits.argmax(1) == hard).float().mean().item()
+                fade = 0.98 if math.isfinite(loss_mean) else 0.0
+                loss_mean = fade * (loss_mean if fade else 0) + (1 - fade) * loss.item()
+                accuracy_mean = fade * (accuracy_mean if fade else 0) + (1 - fade) * accuracy
+                bar.update()
+                bar.set_postfix(loss=f"{loss_mean:.4f}", accuracy=f"{accuracy_mean:.3f}", refresh=False)
+        save(recipe.steps)
+    return averaged.module.eval().to(memory_format=torch.contiguous_format)
+
+
+def learning_rate(step: int, recipe: Recipe) -> float:
+    """Share of the peak learning rate at ``step``: linear warm-up, then cosine down to ``final_lr``."""
+    if step < recipe.warmup:
+        return (step + 1) / recipe.warmup
+    done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
+    return recipe.final_lr + (1 - recipe.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def certainty_batch(
+    values: Tensor, targets: Tensor, *, damaged: float, absent: float, prior: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
+
+    Args:
+        values: undamaged values ``(N, C, ...)``. targets: class numbers ``(N,)``.
+        damaged: share of the batch that gets :func:`icg.damage.mixed_damage`.
+        absent: share that is shown at certainty 0 with values that mean nothing (another image, noise, a constant,
+            a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
+            neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
+        prior: class frequencies ``(K,)``.
+
+    Returns:
+        Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
+    """
+    n = len(values)
+    n_damaged, n_absent = round(damaged * n), round(absent * n)
+    inputs = join(values)
+    if n_damaged > 1:
+        inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
+    soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
+    if n_absent:
+        inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)
+        soft[n - n_absent :] = prior.to(soft)
+    return inputs, soft
+
+
+def meaningless(values: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Values for absent inputs, a quarter each: the image itself, noise, one grey level, two levels at random."""
+    shape = (len(values), *[1] * (values.ndim - 1))
+
+    def rand(size):
+        return torch.rand(size, generator=generator, device=values.device, dtype=values.dtype)
+
+    kind = torch.randint(4, shape, generator=generator, device=values.device)
+    share, low, high = rand(shape), rand(shape), rand(shape)
+    noise = uniform_noise(values, generator=generator)
+    two_levels = torch.where(noise < share, low, high)
+    return torch.where(kind == 0, values, torch.where(kind == 1, noise, torch.where(kind == 2, low, two_levels)))
+
+
+def _disable_dropout(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):
+            module.eval()
+
+
+def _step_seed(seed: int, step: int) -> int:
+    return (seed + 1) * 1_000_000_007 + step
+
+
+@contextmanager
+def _stop_request():
+    """An event that is set by SIGTERM or Ctrl-C, so that the step under way ends and the work is saved."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may take signals
+        yield event
+        return
+    before = {number: signal.signal(number, lambda *_: event.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _save(path: Path, recipe: Recipe, step: int, model, averaged, optimiser) -> None:
+    state = {
+        "recipe": asdict(recipe),
+        "step": step,
+        "model": model.state_dict(),
+        "averaged": averaged.state_dict(),
+        "optimiser": optimiser.state_dict(),
+    }
+    with atomic_write(path) as temporary:
+        torch.save(state, temporary)
+
+
+def _load(path: Path | None, recipe: Recipe, model, averaged, optimiser) -> int:
+    """Restore a checkpoint if there is one; returns the step to go on with."""
+    if path is None or not os.path.exists(path):
+        return 0
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ValueError(
+            f"the checkpoint {path} can't be read ({type(error).__name__}); delete it to start again"
+        ) from None
+    if state["recipe"] != asdict(recipe):
+        changed = [k for k, v in asdict(recipe).items() if state["recipe"].get(k) != v]
+        raise ValueError(
+            f"the checkpoint {path} was made with another recipe (different: {', '.join(changed)}); "
+            "delete it or name another one"
+        )
+    model.load_state_dict(state["model"])
+    averaged.load_state_dict(state["averaged"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["step"]
