@@ -59,7 +59,7 @@ _RULES = {
 METHODS = (*_RULES, "adaptive")
 
 
-@lru_cache(maxsize=64)  # a Gauss-Legendre rule of many points costs more than a small model
+@lru_cache(maxsize=64, typed=True)  # a Gauss-Legendre rule of many points costs more than a small model
 def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
     """Nodes and weights, ``(n_steps,)`` float64 each, of a rule on [0, 1]; the weights sum to 1.
 

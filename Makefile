@@ -1,0 +1,40 @@
+# `make book` and `make test` need only python3 (3.10 or newer) and make; they set up .venv themselves.
+# Another interpreter: `make book PYTHON=python3.12`.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: book test serve bench format clean distclean
+
+book: .venv/installed.stamp
+	@$(BIN)/python book/build.py
+
+# Two workers of one thread each: small networks gain little from more threads, and the browser tests need a core.
+# The built book comes first, because the browser tests open it.
+test: book
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| $(BIN)/python -m playwright install chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not cuda"
+
+serve: book
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+bench: .venv/installed.stamp
+	$(BIN)/python benchmarks/attribution.py
+
+format: .venv/installed.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/nbstripout book/*.ipynb
+
+clean:
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+distclean: clean
+	rm -rf .venv
+
+.venv/installed.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable '.[book,test]'
+	@touch $@

@@ -1,0 +1,6 @@
+"""Interactive pictures that run in the built page, in Jupyter and in Colab, without a kernel."""
+
+from icg.explorables.html import Explorable, write_page
+from icg.explorables.scrub import scrub_path
+
+__all__ = ["Explorable", "scrub_path", "write_page"]

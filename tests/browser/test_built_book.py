@@ -1,0 +1,57 @@
+"""Every page of the built book: it reads offline, on a phone and without eyes."""
+
+from pathlib import Path
+
+import pytest
+
+BUILT = Path(__file__).resolve().parents[2] / "_build" / "html"
+PAGES = sorted(path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*.html") if "_static" not in path.parts)
+CHAPTERS = [page for page in PAGES if page.startswith("book/")]
+
+
+def test_there_is_a_book():
+    assert "book/index.html" in PAGES, "the book is not built: run `make book` first (`make test` does)"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_page_opens_clean(open_page, path):
+    page, record = open_page(path)
+    page.mouse.wheel(0, 100_000)  # pictures that load lazily
+    page.wait_for_load_state("networkidle")
+    record.assert_clean()
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_page_reads_from_a_folder(open_page, path):
+    """No server: what a reader sees who opens the address that `make book` prints."""
+    page, record = open_page((BUILT / path).as_uri())
+    assert page.locator("article h1").inner_text()
+    # The theme that Python 3.10 gets preloads its icon fonts in a way that browsers refuse from a file.
+    record.failed = [text for text in record.failed if "/webfonts/" not in text]
+    record.errors = [text for text in record.errors if "/webfonts/" not in text and "net::ERR_FAILED" not in text]
+    record.assert_clean()
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_maths_is_typeset(open_page, path):
+    page, _ = open_page(path)
+    formulas = page.locator("article .math").count()
+    if formulas:
+        page.wait_for_function("window.MathJax?.startup?.promise")
+        page.evaluate("MathJax.startup.promise")
+        assert page.locator("article mjx-container svg").count() >= formulas
+        assert page.locator("article mjx-merror, article [data-mjx-error]").count() == 0
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_images_have_alt_text(open_page, path):
+    page, _ = open_page(path)
+    sources = page.locator("article img").evaluate_all("all => all.filter(i => !i.alt.trim()).map(i => i.src)")
+    assert not sources, f"images without alt text: {[source[:80] for source in sources]}"
+
+
+@pytest.mark.parametrize("path", CHAPTERS)
+def test_phone_does_not_scroll_sideways(open_page, path):
+    page, _ = open_page(path, width=390, height=844, has_touch=True, is_mobile=True, device_scale_factor=2)
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+    assert widths[0] <= widths[1], f"the page is {widths[0]} px wide on a screen of {widths[1]} px"

@@ -1,0 +1,246 @@
+"""Damage: what is drawn must have the distribution that the paper and Loaiza-Ganem & Cunningham (2019) write down."""
+
+import pytest
+import torch
+from torch.distributions import ContinuousBernoulli
+from torch.overrides import TorchFunctionMode
+
+from icg import damage as d
+from icg.certainty import split
+
+MEANS = [0.001, 0.003, 0.01, 0.05, 0.2, 0.4, 0.49, 0.4999, 0.49996, 0.5, 0.50004, 0.5001, 0.51, 0.7, 0.9, 0.99, 0.999]
+GRID = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000  # midpoints of [0, 1]
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+# ---- the continuous Bernoulli, parameterised by its mean
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_density_of_the_parameter_found_has_the_mean_asked_for(dtype):
+    # Independent of all formulas of the module but the parameter: density ~ exp(logit * c), integrated numerically.
+    for mean in MEANS:
+        logit = d.continuous_bernoulli_logit(torch.tensor([mean], dtype=dtype)).double()
+        density = (logit * (GRID - (logit > 0).double())).exp()
+        assert (GRID * density).sum() / density.sum() == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_drawn_has_the_mean_asked_for(dtype):
+    # The mean of a distribution is the integral of its quantile function.
+    for mean in MEANS:
+        logit = d.continuous_bernoulli_logit(torch.tensor([mean], dtype=dtype))
+        drawn = d.continuous_bernoulli_icdf(GRID.to(dtype), logit)
+        assert drawn.dtype == dtype
+        assert drawn.double().mean().item() == pytest.approx(mean, abs=1e-6)
+
+
+def test_mean_and_parameter_are_inverse():
+    means = torch.linspace(0.001, 0.999, 4001, dtype=torch.float64)
+    torch.testing.assert_close(
+        d.continuous_bernoulli_mean(d.continuous_bernoulli_logit(means)), means, atol=1e-10, rtol=0
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_nothing_jumps_near_the_uniform_distribution(dtype):
+    # The closed forms are 0/0 at mean 0.5. A higher mean must never give a lower certainty for the same draw.
+    offsets = torch.logspace(-9, -2, 400, dtype=torch.float64)
+    means = torch.cat([0.5 - offsets.flip(0), torch.tensor([0.5], dtype=torch.float64), 0.5 + offsets])
+    logits = d.continuous_bernoulli_logit(means)
+    assert (logits.diff() > 0).all()
+    u = torch.linspace(0, 1, 41, dtype=dtype)
+    c = d.continuous_bernoulli_icdf(u[None], logits[:, None].to(dtype))
+    assert c.isfinite().all()
+    slack = 1e-12 if dtype == torch.float64 else 3e-7  # float32 rounds each value by up to 6e-8
+    assert (c.diff(dim=0) >= -slack).all() and (c.diff(dim=1) >= -slack).all()
+    assert torch.equal(c[400], u)  # mean 0.5 is uniform
+
+
+@pytest.mark.parametrize("mean", [0.1, 0.2, 0.35, 0.45, 0.5, 0.6, 0.75, 0.9])
+def test_quantiles_are_those_of_torch_where_torch_is_exact(mean):
+    logit = d.continuous_bernoulli_logit(torch.tensor(mean, dtype=torch.float64))
+    theirs = ContinuousBernoulli(logits=logit)
+    assert theirs.mean.item() == pytest.approx(mean, abs=1e-6)
+    u = torch.linspace(0, 1, 101, dtype=torch.float64)
+    torch.testing.assert_close(d.continuous_bernoulli_icdf(u, logit), theirs.icdf(u), atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_samples_have_mean_and_variance_of_theory(dtype):
+    means = torch.tensor([0.001, 0.05, 0.3, 0.5, 0.8, 0.999], dtype=dtype)
+    n = 200_000
+    c = d.continuous_bernoulli_certainty(means, (6, n), generator=generator()).double()
+    h = d.continuous_bernoulli_logit(means.double()) / 2
+    variance = torch.where(h.abs() < 1e-6, 1 / 12, (h**-2 - h.clamp(-300, 300).sinh() ** -2) / 4)
+    assert c.min() >= 0 and c.max() <= 1
+    assert ((c.mean(1) - means.double()).abs() < 5 * (variance / n).sqrt()).all()  # five standard errors
+    torch.testing.assert_close(c.var(1), variance, rtol=0.03, atol=0)
+
+
+def test_means_0_and_1_are_constants():
+    c = d.continuous_bernoulli_certainty(torch.tensor([0.0, 1.0]), (2, 1000), generator=generator())
+    torch.testing.assert_close(c, torch.tensor([[0.0], [1.0]]).expand(2, 1000), atol=2e-6, rtol=0)
+
+
+# ---- the other certainties
+
+
+def test_bernoulli_certainty_is_binary_with_its_mean_per_image():
+    means = torch.tensor([0.0, 0.02, 0.5, 0.98, 1.0], dtype=torch.float64)
+    c = d.bernoulli_certainty(means, (5, 1, 300, 300), generator=generator())
+    assert c.dtype == torch.float64 and set(c.unique().tolist()) == {0.0, 1.0}
+    assert (c[0] == 0).all() and (c[4] == 1).all()
+    assert ((c.flatten(1).mean(1) - means).abs() <= 5 * (means * (1 - means) / 90_000).sqrt()).all()
+
+
+def test_uniform_certainty_is_uniform():
+    c = d.uniform_certainty((100_000,), generator=generator(), dtype=torch.float64).sort().values
+    assert (c - (torch.arange(100_000) + 0.5) / 100_000).abs().max() < 1.63 / 100_000**0.5  # Kolmogorov-Smirnov, 1 %
+
+
+@pytest.mark.parametrize("draw", [d.bernoulli_certainty, d.continuous_bernoulli_certainty])
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+def test_means_outside_0_1_are_refused(draw, wrong):
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        draw(torch.tensor([0.5, wrong]), (2, 1, 4))
+
+
+@pytest.mark.parametrize("draw", [d.bernoulli_certainty, d.continuous_bernoulli_certainty])
+def test_one_mean_per_image_is_expected(draw):
+    with pytest.raises(ValueError, match=r"expected one mean per image, shape \(2,\), got \(3,\)"):
+        draw(torch.full((3,), 0.5), (2, 1, 4))
+
+
+# ---- damage data
+
+
+@pytest.mark.parametrize("n", [2, 3, 17])
+def test_another_sample_is_never_the_own_one_and_each_is_used_once(n):
+    values = torch.arange(n, dtype=torch.float32).view(n, 1, 1)
+    for seed in range(20):
+        other = d.another_sample(values, generator=generator(seed))
+        assert (other != values).all()
+        assert sorted(other.flatten().tolist()) == list(range(n))
+
+
+def test_another_sample_needs_another_one():
+    with pytest.raises(ValueError, match="at least 2 samples, got 1"):
+        d.another_sample(torch.zeros(1, 1, 4))
+
+
+# ---- damage
+
+
+def test_a_position_is_kept_with_probability_c_and_its_channels_share_the_draw():
+    values, lost = torch.zeros(4, 3, 100, 100), torch.ones(4, 3, 100, 100)
+    c = torch.tensor([0.0, 0.1, 0.6, 1.0]).view(4, 1, 1, 1).expand(4, 1, 100, 100)
+    kept = 1 - d.damage(values, c, lost, generator=generator())
+    assert torch.equal(kept[:, :1].expand_as(kept), kept)  # a colour alone is never lost
+    share = kept[:, 0].flatten(1).mean(1)
+    assert share[0] == 0 and share[3] == 1  # certainty 0 loses everything, certainty 1 nothing
+    assert share[1] == pytest.approx(0.1, abs=0.015) and share[2] == pytest.approx(0.6, abs=0.025)
+
+
+def test_damage_refuses_shapes_that_do_not_fit():
+    values = torch.zeros(2, 3, 4)
+    with pytest.raises(ValueError, match=r"expected certainty of shape \(2, 1, 4\), got \(2, 3, 4\)"):
+        d.damage(values, torch.ones(2, 3, 4), values)
+    with pytest.raises(ValueError, match=r"expected damage data of shape \(2, 3, 4\), got \(2, 1, 4\)"):
+        d.damage(values, torch.ones(2, 1, 4), torch.zeros(2, 1, 4))
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan")])
+def test_damage_refuses_certainties_outside_0_1(wrong):
+    certainty = torch.tensor([[[0.5, wrong]]])
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        d.damage(torch.zeros(1, 1, 2), certainty, torch.zeros(1, 1, 2))
+
+
+def test_damage_extent_is_the_mean_uncertainty():
+    assert d.damage_extent(torch.tensor([[[0.0, 0.5]], [[1.0, 1.0]]])).tolist() == [0.75, 0.0]
+
+
+# ---- the mix
+
+
+def recognisable(n):
+    """Images of one value each, all different and above 1, so that one sees whatever replaced them."""
+    return (2 + torch.arange(n) / n).view(n, 1, 1, 1).expand(n, 2, 16, 16)
+
+
+@pytest.mark.parametrize("n", [80, 82])
+def test_mixed_damage_is_a_quarter_of_each_kind(n):
+    values = recognisable(n)
+    damaged, certainty = split(d.mixed_damage(values, mean=torch.full((n,), 0.5), generator=generator()))
+    binary = ((certainty == 0) | (certainty == 1)).flatten(1).all(1)
+    lost = damaged != values
+    noise = (lost & (damaged <= 1)).flatten(1).any(1)
+    adversarial = (lost & (damaged >= 2)).flatten(1).any(1)
+    assert (noise ^ adversarial).all()  # one or the other, and no image is left undamaged
+    counts = [int((b & a).sum()) for b in (binary, ~binary) for a in (noise, adversarial)]
+    assert all(n // 4 <= count <= -(-n // 4) for count in counts)
+    assert not lost[certainty.expand_as(lost) == 1].any() and lost[certainty.expand_as(lost) == 0].all()
+    kinds = (2 * binary + noise).tolist()
+    assert kinds != sorted(kinds) and kinds != sorted(kinds, reverse=True)  # in random order
+
+
+def test_extents_of_mixed_damage_are_spread_over_0_1():
+    # i.i.d. certainties alone would give every image an extent near 0.5 (A.3.2).
+    n = 2000
+    extent = d.damage_extent(split(d.mixed_damage(torch.rand(n, 1, 24, 24), generator=generator()))[1]).sort().values
+    distance = (extent - (torch.arange(n) + 0.5) / n).abs().max()
+    assert distance < 1.63 / n**0.5 + 0.01  # Kolmogorov-Smirnov at 1 %, and the noise of 576 positions
+
+
+def test_a_given_mean_is_used():
+    c = split(d.mixed_damage(torch.rand(40, 1, 50, 50), mean=torch.full((40,), 0.2), generator=generator()))[1]
+    assert (c.flatten(1).mean(1) - 0.2).abs().max() < 0.04
+
+
+def test_the_same_seed_gives_the_same_damage_and_the_global_state_is_untouched():
+    values, before = torch.rand(8, 3, 6, 6), torch.get_rng_state()
+    first, again, other = (d.mixed_damage(values, generator=generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_damage_does_not_change_its_input():
+    values = torch.rand(8, 1, 6, 6)
+    copy = values.clone()
+    d.mixed_damage(values, generator=generator())
+    assert torch.equal(values, copy)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape", [(4, 1, 7), (5, 3, 6, 8)])
+def test_mixed_damage_keeps_shape_and_dtype(shape, dtype):
+    joined = d.mixed_damage(torch.rand(shape, dtype=dtype), generator=generator())
+    assert joined.shape == (shape[0], shape[1] + 1, *shape[2:]) and joined.dtype == dtype
+
+
+class Count(TorchFunctionMode):
+    calls = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.calls += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_the_work_is_done_for_all_images_at_once():
+    # As many torch calls for 400 images as for 4: no loop over images hides anywhere.
+    def calls(n):
+        with Count() as count:
+            d.mixed_damage(torch.rand(n, 1, 4, 4), generator=generator())
+        return count.calls
+
+    assert calls(4) == calls(400) > 20
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 4), (4, 6)])
+def test_mixed_damage_refuses_one_image_alone_and_values_without_channels(shape):
+    with pytest.raises(ValueError, match=r"at least 2 samples, got 1|at least 3 dimensions"):
+        d.mixed_damage(torch.rand(shape))
