@@ -175,7 +175,9 @@ _, model, inputs, _ = [n for n in networks(torch.device({device!r})) if n[0].sta
 cuda = inputs.is_cuda
 icg.integrated_gradients(model, inputs, target=0, n_steps=2)
 def peak():
-    return torch.cuda.max_memory_allocated() / 2**20 if cuda else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if cuda:
+        return torch.cuda.max_memory_allocated() / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 if {library!r} == "icg":
     icg.integrated_gradients(model, inputs, target=0, n_steps={steps})
 else:

@@ -19,13 +19,20 @@ INDEX = BUILD / "html" / "book" / "index.html"
 
 def digest(*names: str) -> str:
     """A hash of the names and contents of these files and folders, and of the installed packages."""
-    total = hashlib.sha256(repr(sorted({f"{d.name} {d.version}" for d in distributions()})).encode())
+    total = hashlib.sha256(
+        repr(sorted({f"{d.name} {d.version}" for d in distributions()})).encode()
+    )
     for name in names:
         path = ROOT / name
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
             relative = file.relative_to(ROOT)
-            if file.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
-                total.update(f"{relative.as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+            if file.is_file() and not any(
+                part == "__pycache__" or part.startswith(".")
+                for part in relative.parts
+            ):
+                total.update(
+                    f"{relative.as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode()
+                )
     return total.hexdigest()
 
 
@@ -49,16 +56,28 @@ def main() -> int:
             results_key.write_text(before_code)
         # A page that is no longer in _toc.yml must not stay behind.
         shutil.rmtree(BUILD / "html", ignore_errors=True)
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        environment = {"OMP_NUM_THREADS": str(min(cores, 8))} | os.environ
+        cores = (
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+        environment = {
+            "OMP_NUM_THREADS": str(min(cores, 8)),
+            "ICG_BOOK_BUILD": "1",
+        } | os.environ
         # All pages every time: a partial build repeats no warnings, and -W could not catch them.
         jupyter_book = Path(sys.executable).with_name("jupyter-book")
         command = [jupyter_book, "build", ".", "--all", "-W", "--keep-going"]
         status = subprocess.run(command, cwd=ROOT, env=environment).returncode
-        if digest(*code) != before_code:  # edited while it ran: nothing of this may be reused
+        if (
+            digest(*code) != before_code
+        ):  # edited while it ran: nothing of this may be reused
             results_key.unlink()
         if status:
-            print("The book did not build: see the warnings and errors above.", file=sys.stderr)
+            print(
+                "The book did not build: see the warnings and errors above.",
+                file=sys.stderr,
+            )
             return status
         pages_key.write_text(before)
     print(f"Open {INDEX.as_uri()}")

@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, damage, measures
+from . import artifacts, baselines, certainty, checks, damage, measures
 from .attribution import (
     expected_certainty_gradients,
     expected_gradients,
@@ -22,6 +22,7 @@ __all__ = [
     "artifacts",
     "baselines",
     "certainty",
+    "checks",
     "damage",
     "measures",
     "expected_certainty_gradients",

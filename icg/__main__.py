@@ -20,8 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m icg", description=__doc__)
+    parser = _Parser(prog="python -m icg", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a model of the book, or go on with it, and write weights and card")
@@ -35,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("name", choices=["burnt-snacks"])
     reproduce.add_argument("--images", type=int, default=200, help="images of each class (default: %(default)s)")
     reproduce.add_argument("--agn-steps", type=int, default=100, help="steps per AGN baseline (default: %(default)s)")
+    reproduce.add_argument("--bf16", action="store_true", help="mixed precision where it does no harm: twice as fast")
+    reproduce.add_argument("--methods", help="only these, e.g. AGN,EG (several processes can share the work)")
     reproduce.set_defaults(run=_reproduce)
     for sub in (train, reproduce):
         sub.add_argument("--data", type=Path, help="folder to write to (default: the checkout's data/)")
@@ -64,6 +71,8 @@ def _data_folder(options) -> Path:
     folder = options.data or data_folder()
     if folder is None:
         raise ValueError("expected --data FOLDER: the package is installed without a checkout's data/")
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"expected --data to be a folder, got the file {folder}")
     return folder
 
 
@@ -101,6 +110,8 @@ def _reproduce(options, command: str) -> int:
         work_folder=Path("runs") / "reproduce",
         n=options.images,
         agn_steps=options.agn_steps,
+        bf16=options.bf16,
+        methods=tuple(options.methods.split(",")) if options.methods else burnt_snacks.METHODS,
         command=command,
     )
     print(f"wrote {path}")

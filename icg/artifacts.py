@@ -89,8 +89,11 @@ def find(name: str) -> Path:
     import pooch
 
     cache = pooch.os_cache("icg")
+    path = _retrieve("manifest.json", None, cache)
+    if name == "manifest.json":
+        return path
     try:
-        manifest = json.loads(Path(_retrieve("manifest.json", None, cache)).read_text())
+        manifest = json.loads(path.read_text())
     except json.JSONDecodeError:
         raise ArtifactError(f"the manifest at {data_url()} is not JSON; is that the address of data/?") from None
     if name not in manifest:
@@ -101,13 +104,18 @@ def find(name: str) -> Path:
 def _retrieve(name: str, digest: str | None, cache: Path) -> Path:
     import pooch
 
-    if digest is None:  # the manifest itself is fetched anew: it says whether the rest is still right
-        (Path(cache) / name).unlink(missing_ok=True)
     url = f"{data_url()}/{name}"
     pooch.get_logger().setLevel("WARNING")
+    fresh = f"{name}.new"  # the manifest is fetched anew each time: it says whether the rest is still right
     try:
-        return Path(pooch.retrieve(url, digest and f"sha256:{digest}", fname=name, path=cache, progressbar=False))
+        if digest is None:
+            (Path(cache) / fresh).unlink(missing_ok=True)
+            os.replace(pooch.retrieve(url, None, fname=fresh, path=cache, progressbar=False), Path(cache) / name)
+            return Path(cache) / name
+        return Path(pooch.retrieve(url, f"sha256:{digest}", fname=name, path=cache, progressbar=False))
     except Exception as error:
+        if digest is None and (Path(cache) / name).exists():
+            return Path(cache) / name  # without a network, what was downloaded before is still good
         raise ArtifactError(f"could not download {url}: {type(error).__name__}: {error}".splitlines()[0]) from None
 
 
@@ -157,6 +165,7 @@ def save_model(model: torch.nn.Module, name: str, folder: Path, *, training: dic
     path = Path(folder) / "weights" / f"{name}.safetensors"
     with atomic_write(path) as temporary:
         save_file({key: value.contiguous().cpu() for key, value in model.state_dict().items()}, temporary)
+        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     card = {
         "name": name,
         "architecture": type(model).__name__,
@@ -176,8 +185,8 @@ def load_card(name: str) -> dict:
     """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
     path = find(f"weights/{name}.json")
     try:
-        return json.loads(path.read_text())
-    except (json.JSONDecodeError, UnicodeDecodeError):
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError):
         raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
 
 
@@ -227,4 +236,8 @@ def write_result(name: str, content: dict, folder: Path) -> Path:
 
 def load_result(name: str) -> dict:
     """A result of ``python -m icg reproduce NAME``."""
-    return json.loads(find(f"results/{name}.json").read_text())
+    path = find(f"results/{name}.json")
+    try:
+        return json.loads(path.read_text())
+    except ValueError:
+        raise ArtifactError(f"the result {path} is not valid JSON; restore it from the repository") from None

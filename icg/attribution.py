@@ -30,7 +30,7 @@ import torch
 from torch import Tensor
 
 from .baselines import Baseline, _draw, constant, zero
-from .certainty import is_certainty_aware, split
+from .certainty import check_unit, is_certainty_aware, split
 from .damage import continuous_bernoulli_certainty
 from .paths import (
     METHODS,
@@ -42,6 +42,7 @@ from .paths import (
     integrate,
     nodes_and_weights,
     path_values,
+    precision,
     quadrature,
     quiet,
 )
@@ -334,9 +335,7 @@ class _Job:
         self.values, self.certainty = self.inputs, None
         if certainty_only or is_certainty_aware(model):
             self.values, self.certainty = split(self.inputs)
-            if not bool(((self.certainty >= 0) & (self.certainty <= 1)).all()):
-                low, high = self.certainty.min().item(), self.certainty.max().item()
-                raise ValueError(f"expected certainty (last along dim 1) in [0, 1], got {low:.4g} to {high:.4g}")
+            check_unit("certainty (last along dim 1)", self.certainty)
 
     def with_values(self, values: Tensor) -> Tensor:
         """The model's input with other values and the same certainty."""
@@ -347,7 +346,7 @@ class _Job:
         parts = []
 
         def evaluate(points):
-            with torch.autocast(points.device.type, self.autocast, enabled=self.autocast is not None):
+            with precision(points, self.autocast):
                 outputs = self.model(points)
             check_outputs(outputs, len(points))
             parts.append(outputs)

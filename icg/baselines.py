@@ -89,7 +89,7 @@ def uniform_noise(low: float = 0.0, high: float = 1.0, n_samples: int = 1) -> Ba
 def maximum_distance(low: float = 0.0, high: float = 1.0) -> Baseline:
     """The farthest point of the input range from each input (figure 1 E): never blind, never neutral."""
     return Baseline(
-        lambda values, draw, generator: torch.where(values < (low + high) / 2, high, low).to(values.dtype),
+        lambda values, draw, generator: torch.full_like(values, low).masked_fill(values < (low + high) / 2, high),
         name="maximum distance",
     )
 

@@ -34,12 +34,11 @@ def join(values: Tensor, certainty: Tensor | float = 1.0) -> Tensor:
     """
     if values.ndim < 3:
         raise ValueError(f"expected values of shape (N, C, ...) with at least 3 dimensions, got {tuple(values.shape)}")
+    if not values.is_floating_point():
+        raise ValueError(f"expected floating values, got {values.dtype}")
     shape = (values.shape[0], 1, *values.shape[2:])
     certainty = torch.as_tensor(certainty, dtype=values.dtype, device=values.device)
-    if certainty.numel() and not bool(((certainty >= 0) & (certainty <= 1)).all()):
-        raise ValueError(
-            f"expected certainty in [0, 1], got {certainty.min().item():.4g} to {certainty.max().item():.4g}"
-        )
+    check_unit("certainty", certainty)
     try:
         certainty = certainty.expand(shape)
     except RuntimeError:
@@ -58,6 +57,12 @@ def split(joined: Tensor) -> tuple[Tensor, Tensor]:
             f"got {tuple(joined.shape)}"
         )
     return joined[:, :-1], joined[:, -1:]
+
+
+def check_unit(name: str, numbers: Tensor) -> None:
+    """Raise ``ValueError`` unless all numbers are in [0, 1]."""
+    if numbers.numel() and not bool(((numbers >= 0) & (numbers <= 1)).all()):
+        raise ValueError(f"expected {name} in [0, 1], got {numbers.min().item():.4g} to {numbers.max().item():.4g}")
 
 
 def is_certainty_aware(model) -> bool:

@@ -10,7 +10,7 @@ function is vectorised over the batch and draws from a ``torch.Generator``, so a
 import torch
 from torch import Tensor
 
-from .certainty import join
+from .certainty import check_unit, join
 
 # ---------------------------------------------------------------------------------------------------------------
 # Certainty distributions: tensors of certainties for given per-image means
@@ -70,8 +70,7 @@ def continuous_bernoulli_logit(mean: Tensor) -> Tensor:
     that in float32 it can't reach a mean below 0.06, and draws from the global random state only; hence these own
     formulas, which a test holds to it where it is exact.
     """
-    if not bool(((mean >= 0) & (mean <= 1)).all()):
-        raise ValueError(f"expected means in [0, 1], got {mean.min().item():.4g} to {mean.max().item():.4g}")
+    check_unit("means", mean)
     m = (2 * mean.double() - 1).clamp(-1 + 1e-7, 1 - 1e-7)  # the inverse of the Langevin function at m, times 2
     h = m * (3 - m * m) / (1 - m * m)  # Cohen's rational approximation, off by less than 5 %
     for _ in range(6):
@@ -92,7 +91,7 @@ def continuous_bernoulli_icdf(u: Tensor, logit: Tensor) -> Tensor:
     flat = logit.abs() < 1e-3
     u = torch.where(logit > 0, 1 - u, u)
     safe = torch.where(flat, torch.full_like(negative, -1.0), negative)
-    c = torch.where(flat, u + 0.5 * negative * u * (u - 1), torch.log1p(u * torch.expm1(safe)) / safe)
+    c = torch.where(flat, u + 0.5 * negative * u * (1 - u), torch.log1p(u * torch.expm1(safe)) / safe)
     return torch.where(logit > 0, 1 - c, c).clamp(0, 1)
 
 
@@ -141,6 +140,7 @@ def damage(values: Tensor, certainty: Tensor, damage_data: Tensor, *, generator=
     expected = (values.shape[0], 1, *values.shape[2:])
     if tuple(certainty.shape) != expected:
         raise ValueError(f"expected certainty of shape {expected}, got {tuple(certainty.shape)}")
+    check_unit("certainty", certainty)
     lost = _rand(certainty.shape, certainty, generator) >= certainty
     return torch.where(lost, damage_data, values)
 
@@ -195,4 +195,5 @@ def _rand(shape, like: Tensor, generator) -> Tensor:
 def _per_image(mean: Tensor, shape) -> Tensor:
     if tuple(mean.shape) != (shape[0],):
         raise ValueError(f"expected one mean per image, shape ({shape[0]},), got {tuple(mean.shape)}")
+    check_unit("means", mean)
     return mean.view(-1, *[1] * (len(shape) - 1))

@@ -132,8 +132,7 @@ class Objective:
 
     def __call__(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target."""
-        mixed = torch.autocast(points.device.type, self.autocast) if self.autocast else nullcontext()
-        with mixed:
+        with precision(points, self.autocast):
             outputs = self.forward_func(points)
         check_outputs(outputs, len(points))
         if outputs.dtype in (torch.float16, torch.bfloat16):
@@ -155,6 +154,11 @@ class Objective:
         if self.output == "probability":
             return score, s.sigmoid(), s.sigmoid() * (-s).sigmoid()
         return score, nn.functional.logsigmoid(s), (-s).sigmoid()
+
+
+def precision(points: Tensor, autocast: torch.dtype | None):
+    """The context of a forward pass: mixed precision, or nothing (a disabled autocast would cost, too)."""
+    return torch.autocast(points.device.type, autocast) if autocast else nullcontext()
 
 
 def check_outputs(outputs, n: int) -> None:
@@ -206,8 +210,9 @@ def quiet(model):
 
     Frozen parameters save memory: without them a layer keeps its input for a weight gradient that nobody wants.
     """
-    modules = [m for m in model.modules() if m.training] if isinstance(model, nn.Module) else []
-    parameters = [p for p in model.parameters() if p.requires_grad] if isinstance(model, nn.Module) else []
+    everything = list(model.modules()) if isinstance(model, nn.Module) else []
+    modules = [m for m in everything if m.training]
+    parameters = [p for m in everything for p in m.parameters(recurse=False) if p.requires_grad]
     try:
         for module in modules:
             module.training = False
@@ -246,10 +251,11 @@ class Path:
 
     def cut(self, first: int, last: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The points number ``first`` to ``last`` (input by input): points, scales, weights, input numbers."""
-        n, k = len(self.start), self.nodes.shape[1]
+        k = self.nodes.shape[1]
         flat = torch.arange(first, last, device=self.start.device)
         index, step = flat.div(k, rounding_mode="floor"), flat % k
-        node, weight = (t.expand(n, k)[index, step] for t in (self.nodes, self.weights))
+        # Rules are shared by all inputs, (1, K), or one per input, (N, K): then the points' order is theirs.
+        node, weight = (t[0, step] if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights))
         trailing = [1] * (self.start.ndim - 1)
         start = self.start[index]
         distance = self.end[index] - start

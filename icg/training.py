@@ -136,7 +136,12 @@ def train(
                     )
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+                norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip).item()
+                if not math.isfinite(norm):
+                    raise FloatingPointError(
+                        f"the gradient became {norm} at step {step}: lower the learning rate ({recipe.lr}) or check "
+                        f"the data; the last good checkpoint is {checkpoint or 'not kept'}"
+                    )
                 optimiser.step()
                 averaged.update_parameters(model)
 
@@ -175,6 +180,8 @@ def certainty_batch(
     Returns:
         Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
     """
+    if damaged < 0 or absent < 0 or damaged + absent > 1:
+        raise ValueError(f"expected shares damaged + absent in [0, 1], got {damaged} + {absent}")
     n = len(values)
     n_damaged, n_absent = round(damaged * n), round(absent * n)
     inputs = join(values)
@@ -244,12 +251,13 @@ def _load(path: Path | None, recipe: Recipe, model, averaged, optimiser) -> int:
         return 0
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        saved = state["recipe"]
     except Exception as error:
         raise ValueError(
             f"the checkpoint {path} can't be read ({type(error).__name__}); delete it to start again"
         ) from None
-    if state["recipe"] != asdict(recipe):
-        changed = [k for k, v in asdict(recipe).items() if state["recipe"].get(k) != v]
+    if saved != asdict(recipe):
+        changed = [k for k, v in asdict(recipe).items() if saved.get(k) != v]
         raise ValueError(
             f"the checkpoint {path} was made with another recipe (different: {', '.join(changed)}); "
             "delete it or name another one"

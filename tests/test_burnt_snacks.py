@@ -126,19 +126,20 @@ def test_dark_squares_are_chosen_uniformly(data):
     assert abs(share - 1 / 8).max() < 0.035
 
 
-def test_shapes_come_in_all_orientations(data):
-    # A right-angled staircase of 3 x 3 has its corner in one of four places; a 7 x 5 triangle stands or lies.
-    corners, standing = Counter(), Counter()
-    for mask in data.triangles[:1500, 0].numpy():
+def test_shapes_are_transposed_and_flipped_in_both_directions(data):
+    # Whatever small triangle is seen, its mirror images are seen as well.
+    seen, boxes = set(), Counter()
+    for mask in data.triangles[:, 0].numpy():
         for number, where in enumerate(ndimage.find_objects(mask), 1):
             if where is not None:
-                lit = mask[where] == number
-                if lit.shape == (3, 3):
-                    corners[tuple(lit[[0, 0, 2, 2], [0, 2, 0, 2]].tolist())] += 1
-                if sorted(lit.shape) == [5, 7]:
-                    standing[lit.shape] += 1
-    assert len(corners) >= 4
-    assert min(standing[7, 5], standing[5, 7]) > 0.3 * standing.total()
+                boxes[mask[where].shape] += 1
+                if mask[where].shape == (3, 3):
+                    seen.add((mask[where] == number).tobytes())
+    for tall, flat in (((7, 5), (5, 7)), ((8, 7), (7, 8))):
+        assert boxes[tall] == pytest.approx(boxes[flat], rel=0.25)
+    bitmaps = [np.frombuffer(b, bool).reshape(3, 3) for b in seen]
+    for turned in (lambda b: b.T, np.flipud, np.fliplr):
+        assert {turned(b).tobytes() for b in bitmaps} == seen
 
 
 def test_lightness_is_in_range_in_steps_of_1_255_and_flat_in_each_object(data):

@@ -8,7 +8,26 @@ from torch.overrides import TorchFunctionMode
 from icg import damage as d
 from icg.certainty import split
 
-MEANS = [0.001, 0.003, 0.01, 0.05, 0.2, 0.4, 0.49, 0.4999, 0.49996, 0.5, 0.50004, 0.5001, 0.51, 0.7, 0.9, 0.99, 0.999]
+MEANS = [
+    0.001,
+    0.003,
+    0.01,
+    0.05,
+    0.2,
+    0.4,
+    0.45,
+    0.49,
+    0.4999,
+    0.49996,
+    0.5,
+    0.50004,
+    0.5001,
+    0.51,
+    0.7,
+    0.9,
+    0.99,
+    0.999,
+]
 GRID = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000  # midpoints of [0, 1]
 
 
@@ -22,10 +41,11 @@ def generator(seed=0):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_the_density_of_the_parameter_found_has_the_mean_asked_for(dtype):
     # Independent of all formulas of the module but the parameter: density ~ exp(logit * c), integrated numerically.
+    tolerance = 1e-6 if dtype == torch.float32 else 1e-8
     for mean in MEANS:
         logit = d.continuous_bernoulli_logit(torch.tensor([mean], dtype=dtype)).double()
         density = (logit * (GRID - (logit > 0).double())).exp()
-        assert (GRID * density).sum() / density.sum() == pytest.approx(mean, abs=1e-6)
+        assert (GRID * density).sum() / density.sum() == pytest.approx(mean, abs=tolerance)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -172,20 +192,25 @@ def recognisable(n):
     return (2 + torch.arange(n) / n).view(n, 1, 1, 1).expand(n, 2, 16, 16)
 
 
-@pytest.mark.parametrize("n", [80, 82])
-def test_mixed_damage_is_a_quarter_of_each_kind(n):
+def kinds_of_damage(n, seed):
+    """Which images got binary certainties and which got noise, after checking that every image got one kind."""
     values = recognisable(n)
-    damaged, certainty = split(d.mixed_damage(values, mean=torch.full((n,), 0.5), generator=generator()))
+    damaged, certainty = split(d.mixed_damage(values, mean=torch.full((n,), 0.5), generator=generator(seed)))
     binary = ((certainty == 0) | (certainty == 1)).flatten(1).all(1)
     lost = damaged != values
     noise = (lost & (damaged <= 1)).flatten(1).any(1)
     adversarial = (lost & (damaged >= 2)).flatten(1).any(1)
     assert (noise ^ adversarial).all()  # one or the other, and no image is left undamaged
-    counts = [int((b & a).sum()) for b in (binary, ~binary) for a in (noise, adversarial)]
-    assert all(n // 4 <= count <= -(-n // 4) for count in counts)
     assert not lost[certainty.expand_as(lost) == 1].any() and lost[certainty.expand_as(lost) == 0].all()
-    kinds = (2 * binary + noise).tolist()
-    assert kinds != sorted(kinds) and kinds != sorted(kinds, reverse=True)  # in random order
+    return 2 * binary + noise
+
+
+@pytest.mark.parametrize("n", [80, 82])
+def test_mixed_damage_is_a_quarter_of_each_kind_in_random_order(n):
+    kinds = kinds_of_damage(n, 0)
+    assert all(n // 4 <= count <= -(-n // 4) for count in torch.bincount(kinds, minlength=4).tolist())
+    # The same places in every batch would tie the kind of damage to whatever order the data has.
+    assert (kinds == kinds_of_damage(n, 1)).sum() < n / 2
 
 
 def test_extents_of_mixed_damage_are_spread_over_0_1():

@@ -43,6 +43,7 @@ def test_mass_share_over_a_partition_sums_to_one():
         ("3 1\n2 -9", 0),  # the largest positive value, not the largest size
         ("0 2\n1 -9", 1),
         ("-3 -1\n-2 -9", 0),  # nothing speaks for the class
+        ("-3 0\n-2 -9", 0),
         ("0 0\n0 0", 0),
     ],
 )

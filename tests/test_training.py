@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from icg.artifacts import atomic_write
-from icg.certainty import split
+from icg.certainty import join, split
 from icg.damage import mixed_damage
 from icg.training import Recipe, certainty_batch, learning_rate, meaningless, train
 
@@ -189,7 +189,6 @@ def test_an_unreadable_checkpoint_is_refused_and_kept(damage, tmp_path):
         ("average", -0.1),
         ("dropout", 1.1),
         ("low_precision", -0.1),
-        ("warmup", -1),
     ],
 )
 def test_a_recipe_out_of_range_is_refused(field, value):
@@ -202,10 +201,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_litter(tmp_path):
     with atomic_write(path) as temporary:
         temporary.write_text("old")
         assert not path.exists() and temporary.parent == path.parent  # same disk, so that replacing is one step
+    with open(path) as reader:
+        with atomic_write(path) as temporary:
+            temporary.write_text("new")
+        assert path.read_text() == "new" and reader.read() == "old"  # who reads meanwhile gets one or the other, whole
     with pytest.raises(KeyboardInterrupt), atomic_write(path) as temporary:
-        temporary.write_text("half of the n")
+        temporary.write_text("half of the ne")
         raise KeyboardInterrupt
-    assert path.read_text() == "old" and list(path.parent.iterdir()) == [path]
+    assert path.read_text() == "new" and list(path.parent.iterdir()) == [path]
 
 
 # ---- what the loop does
@@ -261,16 +264,17 @@ def test_dropout_is_off_for_the_last_part_of_the_run():
 
 
 def test_it_learns():
-    model = run(Recipe(steps=300, batch_size=8, lr=1e-2, warmup=10, average=0.95))
+    def question(generator, n):
+        """Is the left half, on the whole, brighter than the right half?"""
+        values = torch.rand(n, 1, 6, 6, generator=generator)
+        values[..., :3] += 0.3 * torch.randn(n, 1, 1, 1, generator=generator)
+        return join(values), (values[..., :3].sum((1, 2, 3)) > values[..., 3:].sum((1, 2, 3))).long()
+
+    recipe = Recipe(steps=300, batch_size=32, lr=1e-2, warmup=10, average=0.95)
+    model = run(recipe, lambda step, generator: question(generator, 32))
+    inputs, targets = question(torch.Generator().manual_seed(99), 400)
     with torch.no_grad():
-        correct = total = 0
-        for step in range(50):
-            values = torch.rand(8, 1, 6, 6, generator=torch.Generator().manual_seed(10_000 + step))
-            targets = values[:, :, :3].sum((1, 2, 3)) > values[:, :, 3:].sum((1, 2, 3))
-            inputs = torch.cat([values, torch.ones_like(values)], 1)
-            correct += (model(inputs).argmax(1) == targets).sum().item()
-            total += 8
-    assert correct / total > 0.85
+        assert (model(inputs).argmax(1) == targets).float().mean() > 0.9
 
 
 # ---- batches with certainty
@@ -286,7 +290,8 @@ def test_certainty_batch_damages_and_hides_the_shares_asked_for():
 
     mean = certainty.flatten(1).mean(1)
     assert ((mean[:20] > 0) & (mean[:20] < 1)).sum() >= 18 and torch.equal(soft[:20], hard[:20])
-    assert (mean[20:30] == 1).all() and torch.equal(shown[20:30], values[20:30]) and torch.equal(soft[20:30], hard[20:30])
+    assert (mean[20:30] == 1).all() and torch.equal(shown[20:30], values[20:30])  # these are as they were
+    assert torch.equal(soft[20:30], hard[20:30])
     assert (mean[30:] == 0).all() and (soft[30:] == prior).all()  # nothing is known: the prior is the right answer
     assert torch.equal(values, copy)
 

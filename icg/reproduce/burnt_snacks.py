@@ -81,10 +81,10 @@ def attribute(method: str, model, inputs, *, target, output: str, data, agn_step
     if method == "AGN":
         noise = baselines.gaussian_noise(0.1, n_samples=50)
         return integrated_gradients(model, inputs, noise, n_steps=agn_steps, generator=generator, **options, **gap)
-    if method == "EG":  # as in the paper: plain Monte Carlo
+    if method == "EG":  # as in the paper: plain Monte Carlo (its completeness gap is chance, and would cost as much)
         return expected_gradients(
-            model, inputs, data, n_steps=500, method="monte_carlo", generator=generator, **options, **gap
-        )
+            model, inputs, data, n_steps=500, method="monte_carlo", generator=generator, **options
+        ), None
     if method == "ICG":
         return integrated_certainty_gradients(model, inputs, n_steps=100, **options, **gap)
     if method == "random-path":
@@ -116,6 +116,7 @@ def run(
     work_folder: Path,
     n: int = 200,
     agn_steps: int = 100,
+    bf16: bool = False,
     methods: tuple[str, ...] = METHODS,
     seed: int = 20220,
     command: str = "",
@@ -123,8 +124,9 @@ def run(
 ) -> Path:
     """Run the experiment, or go on with it, and write ``results/burnt-snacks.json``.
 
-    Every ten images the numbers so far are saved in ``work_folder``, tied to the weights and settings; a run that was
-    stopped goes on from there.
+    With ``bf16`` the methods of many evaluations (all but ICG and the gradient) run in mixed precision, about twice as
+    fast on a recent CPU. Every ten images the numbers so far are saved in ``work_folder``, tied to the weights and
+    settings; a run that was stopped goes on from there.
     """
     if n < 2:
         raise ValueError(f"expected n >= 2 images of each class, got {n}")
@@ -141,7 +143,8 @@ def run(
     with tqdm(total=len(jobs) * n, disable=not progress, unit="map") as bar:
         for output, method, label in jobs:
             steps = agn_steps if method == "AGN" else None
-            key = {"weights": card["sha256"], "n": n, "seed": seed, "steps": steps}
+            autocast = torch.bfloat16 if bf16 and method not in ("ICG", "gradient") else None
+            key = {"weights": card["sha256"], "n": n, "seed": seed, "steps": steps, "precision": str(autocast)}
             saved = Path(work_folder) / f"{NAME}-{method}-{output}-{label}.json".replace(" ", "-")
             columns = _saved(saved, key)
             done = len(columns.get("dark", []))
@@ -158,6 +161,7 @@ def run(
                     data=data,
                     agn_steps=agn_steps,
                     seed=seed + first,
+                    autocast=autocast,
                 )
                 new = measure(maps, part)
                 new["gap"] = gaps.abs().tolist() if gaps is not None else [float("nan")] * len(part)
@@ -167,6 +171,7 @@ def run(
                 bar.update(len(part))
             rows.append(_row(output, method, label, columns, sets[label], steps))
     settings = {"n": n, "AGN": f"50 x {agn_steps}", "EG": 500, "steps": 100, "data images": DATA_IMAGES}
+    settings["precision"] = "bfloat16 but for ICG and gradient" if bf16 else "float32"
     return write_result(
         NAME,
         {
@@ -194,7 +199,8 @@ def _row(output, method, label, columns, images, steps) -> dict:
         row[name] = mean_interval(tensors[name])._asdict()
     if label:
         count = torch.tensor([len(objects.unique()) - 1 for objects in images.dark])
-        row["recall, 2 or more"] = mean_interval(tensors["recall"][count >= 2])._asdict()
+        if (count >= 2).any():
+            row["recall, 2 or more"] = mean_interval(tensors["recall"][count >= 2])._asdict()
         row["found"] = {str(k): tensors["found"][count == k].mean().item() for k in (1, 2, 3) if (count == k).any()}
     gap = tensors["gap"][~tensors["gap"].isnan()]
     if len(gap):
