@@ -80,12 +80,11 @@ def picture(image, attribution, title: str):
     from .figures import colour_bar, show_image, show_map, signed_limit
 
     figure = Figure(figsize=(6.4, 3.6), facecolor="white", layout="constrained")
-    left, right = figure.subplots(1, 2)
+    left, right, bar = figure.subplot_mosaic([["input", "map"], [".", "bar"]], height_ratios=(1, 0.045)).values()
     show_image(left, image[0])
     left.set_title("input", fontsize=10)
     show_map(right, attribution[0])
     right.set_title(title, fontsize=10)
-    bar = figure.add_axes((0.56, 0.04, 0.38, 0.03))
     colour_bar(bar, signed_limit(attribution))
     return figure
 
@@ -138,6 +137,13 @@ def burnt_snacks_lab(model, images, data):
         number = chosen.pop("image")
         controls["baseline"].disabled = chosen["method"] != "Integrated Gradients"
         controls["n_steps"].disabled = chosen["method"] == "Gradient"
+        noisy = chosen["method"] == "SmoothGrad" or (
+            chosen["method"] == "Integrated Gradients" and chosen["baseline"] == "Gaussian noise"
+        )
+        controls["noise_std"].disabled = not (noisy or chosen["method"] == "Integrated Certainty Gradients")
+        if noisy and not chosen["noise_std"] and change and change["new"] in METHODS + BASELINES:
+            controls["noise_std"].value = 0.1  # without noise there is nothing to see; this redraws
+            return
         image = images[number : number + 1]
         with target:
             target.clear_output(wait=True)
@@ -168,7 +174,9 @@ def _static(model, images, data, first):
     alt = html.escape(f"An input image and its attribution by {first['method']}, {first['n_steps']} steps.")
     return HTML(
         f'<figure><img alt="{alt}" src="data:image/png;base64,{source}" style="max-width: 100%">'
-        f"<figcaption>One result of the lab. To choose image, method, baseline, steps, noise and output yourself, "
-        f'<a href="{colab_link("burnt_snacks")}">run this chapter live in Colab</a> or on your machine.</figcaption>'
+        # The book's dark theme puts outputs on a light plate: text there takes the plate's colour.
+        f'<figcaption style="color: inherit">One result of the lab. To choose image, method, baseline, steps, noise '
+        f'and output yourself, <a style="color: inherit" href="{colab_link("burnt_snacks")}">run this chapter live in '
+        f"Colab</a> or on your machine.</figcaption>"
         "</figure>"
     )

@@ -36,6 +36,8 @@ def trace_path(model, start: Tensor, end: Tensor, positions: Tensor, *, target: 
     """
     if positions.ndim != 1 or len(positions) < 2 or positions[0] != 0 or positions[-1] != 1:
         raise ValueError(f"expected positions (K,) from 0 to 1, got {positions}")
+    if not (positions.diff() > 0).all():
+        raise ValueError(f"expected positions that increase, got {positions}")
     along = positions.to(start).view(-1, *[1] * (start.ndim - 1))
     points = start + along * (end - start)
     options = {"target": target, "output": output}

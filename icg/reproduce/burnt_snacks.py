@@ -126,7 +126,7 @@ def run(
 
     With ``bf16`` the methods of many evaluations (all but ICG and the gradient) run in mixed precision, about twice as
     fast on a recent CPU. Every ten images the numbers so far are saved in ``work_folder``, tied to the weights and
-    settings; a run that was stopped goes on from there.
+    settings; a run that was stopped goes on from there, and a run over more images begins with them.
     """
     if n < 2:
         raise ValueError(f"expected n >= 2 images of each class, got {n}")
@@ -134,9 +134,8 @@ def run(
     if unknown:
         raise ValueError(f"expected methods among {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
     model, card = load_model(NAME), load_card(NAME)
-    generator = torch.Generator().manual_seed(seed)
-    sets = {label: burnt_snacks.generate(n, label=label, generator=generator) for label in (1, 0)}
-    data = burnt_snacks.generate(DATA_IMAGES, generator=generator).images
+    sets = {label: test_images(n, label, seed) for label in (1, 0)}
+    data = burnt_snacks.generate(DATA_IMAGES, generator=torch.Generator().manual_seed(seed)).images
 
     jobs = [(o, m, label) for m in methods for o in ("probability", "logit") for label in (1, 0)]
     rows = []
@@ -144,10 +143,10 @@ def run(
         for output, method, label in jobs:
             steps = agn_steps if method == "AGN" else None
             autocast = torch.bfloat16 if bf16 and method not in ("ICG", "gradient") else None
-            key = {"weights": card["sha256"], "n": n, "seed": seed, "steps": steps, "precision": str(autocast)}
+            key = {"weights": card["sha256"], "seed": seed, "steps": steps, "precision": str(autocast)}
             saved = Path(work_folder) / f"{NAME}-{method}-{output}-{label}.json".replace(" ", "-")
             columns = _saved(saved, key)
-            done = len(columns.get("dark", []))
+            done = min(n, len(columns.get("dark", [])))
             bar.set_postfix_str(f"{method}, {output}, class {label}")
             bar.update(done)
             for first in range(done, n, CHUNK):
@@ -169,6 +168,7 @@ def run(
                     columns.setdefault(name, []).extend(values)
                 write_json(saved, {"key": key, "columns": _without_nan(columns)})
                 bar.update(len(part))
+            columns = {name: values[:n] for name, values in columns.items()}
             rows.append(_row(output, method, label, columns, sets[label], steps))
     settings = {"n": n, "AGN": f"50 x {agn_steps}", "EG": 500, "steps": 100, "data images": DATA_IMAGES}
     settings["precision"] = "bfloat16 but for ICG and gradient" if bf16 else "float32"
@@ -186,6 +186,17 @@ def run(
         },
         data_folder,
     )
+
+
+def test_images(n: int, label: int, seed: int) -> burnt_snacks.BurntSnacks:
+    """The first ``n`` test images of a class. Drawn ten at a time from seeds of their own, so that a run over more
+    images begins with the same ones."""
+    parts = []
+    for first in range(0, n, CHUNK):
+        generator = torch.Generator().manual_seed((seed * 2 + label) * 1_000_003 + first)
+        parts.append(burnt_snacks.generate(CHUNK, label=label, generator=generator))
+    fields = ("images", "labels", "dark", "light", "triangles")
+    return burnt_snacks.BurntSnacks(*(torch.cat([getattr(p, f) for p in parts])[:n] for f in fields))
 
 
 def _row(output, method, label, columns, images, steps) -> dict:
