@@ -44,6 +44,8 @@ figure = image_grid(
     [""],
     ["is there a dark square?", *maps],
     dots={(0, k): [dark] for k in range(4)},
+    image_rows=(),
+    image_columns=(0,),
     panel=2.3,
 )
 path = Path(__file__).parent / "images" / "hero.png"

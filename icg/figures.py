@@ -140,6 +140,7 @@ def image_grid(
     dots=None,
     *,
     image_rows=(0,),
+    image_columns=(),
     limits=None,
     percentile=None,
     annotate=True,
@@ -152,7 +153,7 @@ def image_grid(
         rows: rows of ``(H, W)`` arrays or tensors, all rows equally long; ``None`` leaves a panel empty.
         row_labels, column_labels: one string per row / column.
         dots: ``{(row, column): [(y, x), …]}``, positions in pixels that get a green dot (the dark squares).
-        image_rows: the rows drawn as grey images in [0, 1].
+        image_rows, image_columns: the rows and columns drawn as grey images in [0, 1].
         limits: ``{row: limit}`` for rows that share one fixed scale.
         percentile: a robust scale for the maps, see `signed_limit`.
         annotate: write the largest ``|value|`` under each map, because the colours alone do not tell it.
@@ -202,7 +203,7 @@ def image_grid(
             if values is None:
                 ax.set_axis_off()
                 continue
-            if r in image_rows:
+            if r in image_rows or c in image_columns:
                 show_image(ax, values)
             else:
                 show_map(ax, values, limit=limits.get(r), percentile=percentile)

@@ -278,3 +278,9 @@ def test_scrub_path_refuses_nothing_missing_keys_and_twins():
         scrub_path([case])
     with pytest.raises(ValueError, match="once"):
         scrub_path([make_case(), make_case()])
+
+
+def test_a_grid_can_hold_images_in_a_column_and_maps_beside_them():
+    figure = figures.image_grid([[np.full((4, 4), 0.5), np.eye(4)]], image_rows=(), image_columns=(0,), legend=False)
+    image, attribution = (ax.get_images()[0] for ax in figure.axes)
+    assert image.get_cmap().name == "gray" and attribution.get_cmap().name == "icg_signed"
