@@ -1,6 +1,6 @@
 """icg: fair attribution with Integrated Certainty Gradients, and the methods it is compared with.
 
->>> import icg
+>>> import torch, icg
 >>> attributions = icg.integrated_gradients(lambda x: x.sum(1), torch.ones(1, 3))
 >>> attributions
 tensor([[1., 1., 1.]])

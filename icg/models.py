@@ -8,6 +8,7 @@ class BurntSnacksNet(nn.Sequential):
 
     Input: ``(N, 2, 50, 50)``, lightness in [0, 1] and certainty. Output: logits ``(N, 2)``.
 
+    >>> import torch
     >>> BurntSnacksNet()(torch.zeros(1, 2, 50, 50)).shape
     torch.Size([1, 2])
     """

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from icg.certainty import is_certainty_aware, join, split
 
 shapes = st.builds(
-    lambda n, c, rest: (n, c, *rest), st.integers(0, 3), st.integers(1, 4), st.lists(st.integers(1, 4), min_size=1)
+    lambda n, c, rest: (n, c, *rest),
+    st.integers(0, 3),
+    st.integers(1, 4),
+    st.lists(st.integers(1, 4), min_size=1, max_size=3),
 )
 
 

@@ -35,11 +35,11 @@ def test_environment_names_the_same_packages():
     assert sorted(actual) == sorted(expected)
 
 
-def test_only_jupyter_book_is_pinned():
+def test_only_jupyter_book_and_the_linter_are_pinned():
     entries = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))["dependencies"]
     pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
     pinned = [entry for entry in [*entries, *pip] if isinstance(entry, str) and "==" in entry]
-    assert [entry.split("==")[0] for entry in pinned] == ["jupyter-book"]
+    assert [entry.split("==")[0] for entry in pinned] == ["ruff", "jupyter-book"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -54,6 +54,15 @@ AUTHORS = {
     },
 }
 AUTHORS_COLUMNS = ("dark", "light", "triangles", "background", "hit", "recall", "recall, 2 or more")
+# The authors' weights at certainty 0 (mean and standard deviation of the probability of class 1; 0.5 and 0 are right),
+# and their accuracy under each kind of damage.
+AUTHORS_ABSENCE = {"test images": (0.416, 0.020), "uniform noise": (0.815, 0.105), "constant greys": (0.150, 0.307)}
+AUTHORS_DAMAGED = {
+    "binary, adversarial": 0.907,
+    "binary, uniform": 0.810,
+    "continuous, adversarial": 0.645,
+    "continuous, uniform": 0.642,
+}
 PAPER = {
     "accuracy": 0.987,
     "claims": {
