@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -51,14 +50,10 @@ def write_json(path: Path, content: dict) -> None:
 
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if sys.version_info >= (3, 11) else _sha256_3_10(file)
-
-
-def _sha256_3_10(file) -> str:
     digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
