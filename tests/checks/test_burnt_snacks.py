@@ -68,7 +68,7 @@ SHARE_WRONG = {
     "divide means": lambda a, m: a.abs()[m].mean() / a.abs().mean(),
     "one number": lambda a, m: a.abs() / a.abs().sum(),
     "Right for one map": lambda a, m: torch.tensor(10 / 13),
-    "10/13": lambda a, m: a[m].max() / a.abs().sum(),
+    "is not the share": lambda a, m: a[m].max() / a.abs().sum(),
 }
 
 # --- The certainty path ------------------------------------------------------------------------------------------

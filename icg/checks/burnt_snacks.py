@@ -1,36 +1,25 @@
-"""Exercise checks that teach: each runs a reader's function on cases with known answers and names the likely mistake.
-
-A check prints one line when the answer is right, and raises :class:`NotYet` with a hint when it is not. Answers may be
-written in any way; only what they return counts.
-"""
+"""Checks of the chapter on Burnt Snacks."""
 
 import torch
 
-from .attribution import integrated_certainty_gradients, integrated_gradients
-from .certainty import join
+from ..attribution import integrated_certainty_gradients, integrated_gradients
+from ..certainty import join
+from ._answer import NotYet, call_tensor, close, reference
 
 
-class NotYet(AssertionError):
-    """The answer is not right yet; the message says what to look at."""
+@reference("my_integrated_gradients")
+def _integrated_gradients(f, x, baseline, n_steps):
+    return integrated_gradients(f, x[None], baseline[None], n_steps=n_steps, method="riemann_middle")[0]
 
 
-def _call(function, *arguments):
-    """The reader's answer as a tensor, or a :class:`NotYet` that says why it isn't one."""
-    try:
-        answer = function(*arguments)
-    except Exception as error:
-        raise NotYet(f"Your function stopped with {type(error).__name__}: {error}") from error
-    if answer is ...:
-        raise NotYet("Nothing here yet: replace the dots by your answer.")
-    if answer is None:
-        raise NotYet("Your function returned None: is there a `return` at its end?")
-    if not isinstance(answer, torch.Tensor):
-        raise NotYet(f"Return a tensor; yours is a {type(answer).__name__}.")
-    return answer.detach().double()
+@reference("my_share")
+def _share(attribution, mask):
+    return attribution.abs()[mask].sum() / attribution.abs().sum()
 
 
-def _close(answer, expected, tolerance=1e-4):
-    return answer.shape == expected.shape and bool(((answer - expected).abs() <= tolerance).all())
+@reference("my_icg")
+def _icg(model, values, n_steps):
+    return integrated_certainty_gradients(model, join(values), n_steps=n_steps, method="riemann_middle")
 
 
 def check_integrated_gradients(function) -> None:
@@ -42,7 +31,7 @@ def check_integrated_gradients(function) -> None:
     x = torch.tensor([1.0, 2.0, 0.5])
     baseline = torch.tensor([0.5, -1.0, 1.5])
     n = 4  # few steps, so that rules differ
-    answer = _call(function, f, x.clone(), baseline.clone(), n)
+    answer = call_tensor(function, f, x.clone(), baseline.clone(), n)
 
     def ours(method, x=x, baseline=baseline):
         return integrated_gradients(f, x[None], baseline[None], n_steps=n, method=method)[0].double()
@@ -74,18 +63,19 @@ def check_integrated_gradients(function) -> None:
         ),
         (right / distance * x.double(), "You multiply by x. Equation 1 multiplies by the distance x - x'."),
     ]
-    if not _close(answer, right):
+    if not close(answer, right):
         for wrong, hint in mistakes:
-            if _close(answer, wrong):
+            if close(answer, wrong):
                 raise NotYet(hint)
         gap = answer.sum().item() - (f(x[None]) - f(baseline[None])).item()
         raise NotYet(
             f"Not Integrated Gradients: for this function your numbers miss completeness by {gap:+.3f} "
             f"(the middle rule with {n} steps by {right.sum().item() - (f(x[None]) - f(baseline[None])).item():+.3f})."
         )
-    other = _call(function, lambda z: 3 * z[:, 0] - z[:, 1], torch.tensor([1.0, 1.0]), torch.tensor([0.0, 0.0]), 7)
-    if not _close(other, torch.tensor([3.0, -1.0], dtype=torch.float64)):
-        raise NotYet(f"Right for one function, wrong for f = 3 x1 - x2 from 0 to 1: (3, -1), yours {other.tolist()}.")
+    linear = (torch.tensor([1.0, 1.0]), torch.tensor([0.0, 0.0]), 7)
+    other = call_tensor(function, lambda z: 3 * z[:, 0] - z[:, 1], *linear)
+    if not close(other, torch.tensor([3.0, -1.0], dtype=torch.float64)):
+        raise NotYet(f"Right for one function, wrong for f = 3 x1 - x2 from 0 to 1 in 7 steps: {other.tolist()}.")
     print("Right: that is equation 1, by the middle rule.")
 
 
@@ -93,7 +83,7 @@ def check_mass_share(function) -> None:
     """``function(attribution, mask) -> share`` of the absolute attribution inside a mask, a scalar tensor."""
     attribution = torch.tensor([[1.0, -4.0], [0.5, -1.0]])
     mask = torch.tensor([[True, True], [False, False]])
-    answer = _call(function, attribution.clone(), mask.clone())
+    answer = call_tensor(function, attribution.clone(), mask.clone())
     if answer.numel() != 1:
         raise NotYet(f"Return one number; yours has shape {tuple(answer.shape)}.")
     answer = answer.reshape(()).item()
@@ -116,12 +106,12 @@ def check_mass_share(function) -> None:
         for wrong, hint in mistakes:
             if abs(answer - wrong) < 1e-4:
                 raise NotYet(hint)
+        raise NotYet(f"For [[1, -4], [0.5, -1]] with the mask on the first row {answer:.4f} is not the share.")
+    other = call_tensor(function, torch.tensor([[0.0, 2.0], [6.0, 0.0]]), torch.tensor([[False, True], [False, True]]))
+    if not close(other.reshape(()), torch.tensor(0.25, dtype=torch.float64)):
         raise NotYet(
-            f"For [[1, -4], [0.5, -1]] with the mask on the first row the share is 10/13; yours is {answer:.4f}."
+            f"Right for one map, wrong for another: {other.reshape(()):.4f} for [[0, 2], [6, 0]], second column."
         )
-    other = _call(function, torch.tensor([[0.0, 2.0], [6.0, 0.0]]), torch.tensor([[False, True], [False, True]]))
-    if not _close(other.reshape(()), torch.tensor(0.25, dtype=torch.float64)):
-        raise NotYet(f"Right for one map, wrong for another: expected 1/4, yours {other.reshape(()):.4f}.")
     print("Right: that is the share of the credit in the mask.")
 
 
@@ -137,7 +127,7 @@ def check_certainty_path(function) -> None:
 
     values = torch.tensor([[[0.2, 0.9, 0.4], [0.1, -0.5, 0.3]]])  # (1, 2, 3): two channels, three positions
     n = 3
-    answer = _call(function, model, values.clone(), n)
+    answer = call_tensor(function, model, values.clone(), n)
     method = {"n_steps": n, "method": "riemann_middle"}
     right = integrated_certainty_gradients(model, join(values), **method).double()
     if answer.shape == right.shape[1:] or answer.shape == right.shape[2:]:
@@ -145,14 +135,14 @@ def check_certainty_path(function) -> None:
     from_zero = integrated_gradients(model, join(values), join(torch.zeros_like(values)), **method).double()
     both = integrated_gradients(model, join(values), torch.zeros_like(join(values)), **method).double()
     if answer.shape == both.shape:
-        if _close(answer, from_zero):
+        if close(answer, from_zero):
             raise NotYet("You move the values and keep the certainty. Do it the other way round.")
         raise NotYet(
             "Return the certainty channel alone, one number per position: `[:, -1:]` or `icg.certainty.split`."
         )
     if answer.shape != right.shape:
         raise NotYet(f"Return one number per position, shape {tuple(right.shape)}; yours has {tuple(answer.shape)}.")
-    if not _close(answer, right):
+    if not close(answer, right):
         mistakes = [
             (both[:, -1:], "You fade the values as well. Hold them still and move only the certainty from 0 to 1."),
             (right * n, "Your numbers are n_steps times too large: take the mean over the steps, not the sum."),
@@ -168,7 +158,7 @@ def check_certainty_path(function) -> None:
             ),
         ]
         for wrong, hint in mistakes:
-            if _close(answer, wrong):
+            if close(answer, wrong):
                 raise NotYet(hint)
         raise NotYet(
             "Not the mean of dF/dc over the path: join the same values with certainty (k + 0.5)/n at each step."
