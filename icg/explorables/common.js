@@ -25,6 +25,42 @@ function menu(label, choose) {
   return box;
 }
 
+// A slider with its name and value above it. range = {min, max, step}; move(value) when a person moves it;
+// words(value) is what stands beside the name and what screen readers say.
+function slider(label, range, words, move) {
+  const shown = el("b", {});
+  const input = el("input", { type: "range", ...range, oninput: () => { show(); move(Number(input.value)); } });
+  const node = el("label", { class: "icg-x-field icg-x-slider" }, el("span", {}, label + " ", shown), input);
+  function show() {
+    const text = words(Number(input.value));
+    shown.textContent = text;
+    input.setAttribute("aria-valuetext", text);
+    input.style.setProperty("--done", 100 * (input.value - input.min) / (input.max - input.min) + "%");
+  }
+  return { node, input, set: (value) => { input.value = value; show(); } };
+}
+
+function button(text, press) { return el("button", { type: "button", class: "icg-x-button", onclick: press }, text); }
+
+// Call at(share of the width, share of the height) where a picture is pressed or dragged, by mouse, pen or finger.
+function draggable(node, at) {
+  let dragging = false;
+  const report = (event) => {
+    const box = node.getBoundingClientRect();
+    at((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height, event);
+  };
+  node.addEventListener("pointerdown", (event) => { dragging = true; node.setPointerCapture(event.pointerId); report(event); });
+  node.addEventListener("pointermove", (event) => { if (dragging) report(event); });
+  for (const end of ["pointerup", "pointercancel"]) node.addEventListener(end, () => { dragging = false; });
+}
+
+// A line that only screen readers get, spoken once the controls have come to rest.
+function speaker() {
+  const node = el("p", { class: "icg-x-spoken", "aria-live": "polite" });
+  let waiting = null;
+  return { node, say: (text) => { clearTimeout(waiting); waiting = setTimeout(() => { node.textContent = text; }, 600); } };
+}
+
 // ---- numbers --------------------------------------------------------------------------------------------------
 
 // With `digits`, that many decimals; else three significant digits, or two and a power of ten. A real minus sign.
@@ -208,7 +244,7 @@ function niceTicks(low, high, about) {
 function lineChart(pick) {
   const left = 60, right = 14, top = 24, height = 132, bottom = 38;
   const picture = svg("svg", { class: "icg-x-chart", height: height, "aria-hidden": "true" });
-  let curve = null, place = null, dragging = false;
+  let curve = null, place = null;
 
   function draw() {
     const width = picture.clientWidth;
@@ -235,14 +271,10 @@ function lineChart(pick) {
       svg("path", { d: path(past), class: "icg-x-line icg-x-past" }),
       svg("circle", { cx: px(place.x), cy: py(place.y), r: 6, class: "icg-x-dot" }));
   }
-  function press(event) {
-    const box = picture.getBoundingClientRect();
-    const share = (event.clientX - box.left - left) / (box.width - left - right);
-    pick(curve.from + Math.min(1, Math.max(0, share)) * (curve.to - curve.from));
-  }
-  picture.addEventListener("pointerdown", (e) => { dragging = true; picture.setPointerCapture(e.pointerId); press(e); });
-  picture.addEventListener("pointermove", (e) => { if (dragging) press(e); });
-  for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => { dragging = false; });
+  draggable(picture, (share) => {
+    const width = picture.clientWidth, inside = (share * width - left) / (width - left - right);
+    pick(curve.from + Math.min(1, Math.max(0, inside)) * (curve.to - curve.from));
+  });
   if (window.ResizeObserver) new ResizeObserver(draw).observe(picture);
   else window.addEventListener("resize", draw);
   return { node: picture, set: (c) => { curve = c; }, move: (x, y) => { place = { x, y }; draw(); } };

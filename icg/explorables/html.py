@@ -6,8 +6,8 @@ relies on nothing outside itself: the script finds its own element by id and kee
 where scripts are off, the reader sees the static picture with its alt text.
 
 A new explorable called NAME is a file ``NAME.js`` beside this one, which defines ``build(root, stage, data, colours)``
-with the helpers of ``common.js`` and fills ``stage``, and a Python function that checks its input and returns
-``Explorable("NAME", data, …)``.
+with the helpers of ``common.js`` and fills ``stage``; a Python function that checks its input and returns
+``Explorable("NAME", data, …)``; and a ``NAME.css`` beside it where ``explorable.css`` does not do.
 """
 
 import base64
@@ -73,6 +73,7 @@ class Explorable:
         digest = hashlib.sha256((self.name + data).encode()).hexdigest()[:8]
         ident = f"icg-{self.name}-{digest}-{next(_count)}"
         script = "\n".join([_source("common.js"), _source(f"{self.name}.js"), f"mount({json.dumps(ident)}, build);"])
+        style = _source("explorable.css") + (_source(own) if (HERE / (own := f"{self.name}.css")).is_file() else "")
         title, alt = html.escape(self.title), html.escape(self.alt)
         if self.fallback:
             picture = f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(self.fallback).decode()}">'
@@ -80,7 +81,7 @@ class Explorable:
             picture = f"<p>{alt}</p>"
         return (
             f'<div class="icg-x" id="{ident}" role="group" aria-label="{title}">\n'
-            f"<style>{_source('explorable.css')}</style>\n"
+            f"<style>{style}</style>\n"
             f'<p class="icg-x-title">{title}</p>\n'
             f'<div class="icg-x-static">{picture}</div>\n'
             f'<script type="application/json">{data}</script>\n'

@@ -36,7 +36,7 @@ function build(root, stage, data, colours) {
   const markBox = el("input", { type: "checkbox", onchange: drawMarks });
   const markNames = el("span", { class: "icg-x-names" });
   const marks = el("label", { class: "icg-x-check" }, markBox, "Mark", markNames);
-  const slider = el("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => { pause(); go(Number(slider.value)); } });
+  const scrubber = el("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => { pause(); go(Number(scrubber.value)); } });
   const icon = svg("path", {});
   const play = el("button", { type: "button", class: "icg-x-play", onclick: () => (state.timer ? pause() : start()) },
     svg("svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true" }, icon));
@@ -46,7 +46,7 @@ function build(root, stage, data, colours) {
   const gathered = panel("Gathered so far", "the attribution gathered up to this position; orange positive, blue negative");
   const chart = lineChart((position) => { pause(); go(nearest(position)); });
   const readout = el("p", { class: "icg-x-readout" });
-  const spoken = el("p", { class: "icg-x-spoken", "aria-live": "polite" });
+  const spoken = speaker();
   const caption = el("p", { class: "icg-x-caption" });
 
   stage.append(
@@ -54,8 +54,8 @@ function build(root, stage, data, colours) {
     el("div", { class: "icg-x-panels" }, input.node, gradient.node, gathered.node),
     el("div", { class: "icg-x-keys" }, marks, signedLegend(colours, "of each map")),
     chart.node,
-    el("div", { class: "icg-x-scrub" }, play, slider),
-    readout, spoken, caption);
+    el("div", { class: "icg-x-scrub" }, play, scrubber),
+    readout, spoken.node, caption);
 
   // ---- moving
   function nearest(position) {
@@ -90,8 +90,8 @@ function build(root, stage, data, colours) {
     state.index = index;
     imageMenu.fill(images, images.indexOf(c.image));
     methodMenu.fill(methodsOf(c.image), methodsOf(c.image).indexOf(c.method));
-    slider.max = last;
-    slider.setAttribute("aria-label", c.parameter);
+    scrubber.max = last;
+    scrubber.setAttribute("aria-label", c.parameter);
     chart.set({
       x: c.curve.x, y: c.curve.y, from: c.positions[0], to: c.positions[last],
       label: c.curve_label, axis: words[c.parameter].axis,
@@ -118,8 +118,8 @@ function build(root, stage, data, colours) {
     const c = cases[state.index], a = arrays(state.index), plane = c.width * c.height;
     const part = (values) => values.subarray(step * plane, (step + 1) * plane);
     state.step = step;
-    slider.value = step;
-    slider.style.setProperty("--done", 100 * step / (c.positions.length - 1) + "%");
+    scrubber.value = step;
+    scrubber.style.setProperty("--done", 100 * step / (c.positions.length - 1) + "%");
     paint(input.canvas, c.width, c.height, part(a.frames), grey);
     paint(gradient.canvas, c.width, c.height, part(a.gradients), colours);
     paint(gathered.canvas, c.width, c.height, part(a.gathered), colours);
@@ -141,11 +141,8 @@ function build(root, stage, data, colours) {
     if (c.parameter !== "draw") facts.push(["change", signed(change, 3)]);
     facts.push(["gathered so far: sum", signed(c.sums[step], 3)]);
     readout.replaceChildren(...facts.map((f) => el("span", {}, f[0] + " = ", el("b", {}, f[1]))));
-    slider.setAttribute("aria-valuetext", at);
-    clearTimeout(state.speaking); // speak once, after the slider has come to rest
-    state.speaking = setTimeout(() => {
-      spoken.textContent = at + ", output " + number(output, 2) + ", gathered " + signed(c.sums[step], 2);
-    }, 600);
+    scrubber.setAttribute("aria-valuetext", at);
+    spoken.say(at + ", output " + number(output, 2) + ", gathered " + signed(c.sums[step], 2));
 
     const passed = c.caption.filter((pair) => pair[0] === null || pair[0] <= position + 1e-9);
     caption.textContent = passed.length ? passed[passed.length - 1][1] : "";
