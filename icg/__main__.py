@@ -20,6 +20,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+# What can be trained: the scenario's module, its network in icg.models, and how many of its stages (None: all).
+TRAINED = {
+    "burnt-snacks": ("burnt_snacks", "BurntSnacksNet", None),
+    "burnt-snacks-paper-mix": ("burnt_snacks", "BurntSnacksNet", 1),
+    "glyphs": ("glyphs", "GlyphsNet", None),
+}
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
@@ -30,8 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a model of the book, or go on with it, and write weights and card")
-    train.add_argument("name", choices=["burnt-snacks"])
-    train.add_argument("--steps", type=int, help="optimiser steps (default: the recipe's)")
+    train.add_argument("name", choices=list(TRAINED))
+    train.add_argument("--steps", type=int, help="optimiser steps of each stage (default: the recipe's)")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--checkpoint", type=Path, help="default: runs/NAME-SEED.pt")
     train.set_defaults(run=_train)
@@ -78,25 +86,31 @@ def _data_folder(options) -> Path:
 
 def _train(options, command: str) -> int:
     from dataclasses import asdict, replace
+    from importlib import import_module
 
+    from . import models
     from .artifacts import provenance, save_model
-    from .models import BurntSnacksNet
-    from .scenarios import burnt_snacks
     from .training import train
 
     _threads(options)
     folder = _data_folder(options)
-    recipe = replace(burnt_snacks.RECIPE, seed=options.seed)
-    if options.steps is not None:
-        recipe = replace(recipe, steps=options.steps)
-    checkpoint = options.checkpoint or Path("runs") / f"{options.name}-{options.seed}.pt"
-    model = train(BurntSnacksNet, burnt_snacks.training_batch, recipe, checkpoint=checkpoint)
-    if model is None:
-        print(f"stopped; the same command goes on from {checkpoint}")
-        return 130
-    metrics = burnt_snacks.evaluate(model)
+    module, network, n_stages = TRAINED[options.name]
+    scenario = import_module(f".scenarios.{module}", __package__)
+    first = options.checkpoint or Path("runs") / f"{options.name}-{options.seed}.pt"
+    model, recipes = None, []
+    for number, (recipe, batch) in enumerate(scenario.STAGES[:n_stages], start=1):
+        steps = recipe.steps if options.steps is None else options.steps
+        recipe = replace(recipe, seed=options.seed, steps=steps)
+        checkpoint = first if number == 1 else first.with_name(f"{first.stem}-stage{number}{first.suffix}")
+        make = getattr(models, network) if number == 1 else (lambda trained=model: trained)
+        model = train(make, batch, recipe, checkpoint=checkpoint)
+        if model is None:
+            print(f"stopped; the same command goes on from {checkpoint}")
+            return 130
+        recipes.append(asdict(recipe))
+    metrics = scenario.evaluate(model)
     made = provenance(command, options.seed)
-    path = save_model(model, options.name, folder, training=asdict(recipe), metrics=metrics, made=made)
+    path = save_model(model, options.name, folder, training={"stages": recipes}, metrics=metrics, made=made)
     print(f"accuracy {metrics['accuracy']['all']:.4f} on {metrics['accuracy']['images']} fresh images; wrote {path}")
     return 0
 

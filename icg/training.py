@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 
 from .artifacts import atomic_write
 from .certainty import join
-from .damage import mixed_damage, uniform_noise
+from .damage import block_damage, mixed_damage, uniform_noise
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,14 @@ def learning_rate(step: int, recipe: Recipe) -> float:
 
 
 def certainty_batch(
-    values: Tensor, targets: Tensor, *, damaged: float, absent: float, prior: Tensor, generator: torch.Generator
+    values: Tensor,
+    targets: Tensor,
+    *,
+    damaged: float,
+    absent: float,
+    prior: Tensor,
+    generator: torch.Generator,
+    blocks: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
 
@@ -176,17 +183,23 @@ def certainty_batch(
             a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
             neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
         prior: class frequencies ``(K,)``.
+        blocks: share that gets :func:`icg.damage.block_damage`, which teaches what an intact input at a middling
+            certainty means.
 
     Returns:
         Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
     """
-    if damaged < 0 or absent < 0 or damaged + absent > 1:
-        raise ValueError(f"expected shares damaged + absent in [0, 1], got {damaged} + {absent}")
+    if min(damaged, absent, blocks) < 0 or damaged + absent + blocks > 1:
+        raise ValueError(f"expected shares damaged + absent + blocks in [0, 1], got {damaged} + {absent} + {blocks}")
     n = len(values)
     n_damaged, n_absent = round(damaged * n), round(absent * n)
+    n_blocks = min(round(blocks * n), n - n_damaged - n_absent)
     inputs = join(values)
     if n_damaged > 1:
         inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
+    if n_blocks > 1:
+        part = slice(n_damaged, n_damaged + n_blocks)
+        inputs[part] = block_damage(values[part], generator=generator)
     soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
     if n_absent:
         inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)

@@ -150,8 +150,8 @@ def test_train_writes_weights_card_and_manifest(capsys, monkeypatch, quick, tmp_
     card = json.loads((folder / "weights/burnt-snacks.json").read_text())
     assert card["command"].startswith("python -m icg train burnt-snacks --steps 2 --seed 5 ")
     assert card["seed"] == 5 and card["device"] == "CPU, 1 thread(s)"
-    assert card["training"]["steps"] == 2 and card["training"]["seed"] == 5
-    assert Recipe(**card["training"])  # the card's recipe can be run again
+    assert [(stage["steps"], stage["seed"]) for stage in card["training"]["stages"]] == [(2, 5), (2, 5)]
+    assert all(Recipe(**stage) for stage in card["training"]["stages"])  # the card's recipes can be run again
     assert set(json.loads((folder / "manifest.json").read_text())) == {
         "weights/burnt-snacks.json",
         "weights/burnt-snacks.safetensors",
@@ -170,18 +170,27 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(capsys, monkeypatch,
             os.kill(os.getpid(), signal.SIGINT)  # Ctrl-C
         return noise(step, generator)
 
-    monkeypatch.setattr(burnt_snacks, "training_batch", interrupted)
+    def second(step, generator):
+        steps.append(10 + step)
+        if steps == [0, 1, 2, 3, 10, 11]:
+            os.kill(os.getpid(), signal.SIGINT)
+        return noise(step, generator)
+
+    monkeypatch.setattr(burnt_snacks, "STAGES", ((burnt_snacks.RECIPE, interrupted), (burnt_snacks.FINISH, second)))
     command = ["train", "burnt-snacks", "--steps", "4", "--data", str(tmp_path / "new")]
     assert main(command) == 130
     out = capsys.readouterr().out
     assert out.count("\n") == 1 and "goes on from" in out and "burnt-snacks-0.pt" in out
     assert not (tmp_path / "new").exists()  # nothing half-trained is written
+    assert main(command) == 130  # in the second stage now
+    assert "burnt-snacks-0-stage2.pt" in capsys.readouterr().out
     assert main(command) == 0
-    assert steps == [0, 1, 2, 3]  # the step under way was finished, none was done twice
+    assert steps == [0, 1, 2, 3, 10, 11, 12, 13]  # the step under way was finished, none was done twice
 
 
 def test_a_loss_that_is_not_a_number_is_one_line(capsys, monkeypatch, quick, data):
-    monkeypatch.setattr(burnt_snacks, "training_batch", lambda s, g: (noise(s, g)[0] * float("nan"), noise(s, g)[1]))
+    broken = (burnt_snacks.RECIPE, lambda s, g: (noise(s, g)[0] * float("nan"), noise(s, g)[1]))
+    monkeypatch.setattr(burnt_snacks, "STAGES", (broken,))
     assert main(["train", "burnt-snacks", "--steps", "2"]) == 2
     last = capsys.readouterr().err.splitlines()[-1]  # the progress bar stands above it
     assert last.startswith("error: the loss became nan at step 0")

@@ -269,3 +269,49 @@ def test_the_work_is_done_for_all_images_at_once():
 def test_mixed_damage_refuses_one_image_alone_and_values_without_channels(shape):
     with pytest.raises(ValueError, match=r"at least 2 samples, got 1|at least 3 dimensions"):
         d.mixed_damage(torch.rand(shape))
+
+
+# ---- blocks
+
+
+def test_a_block_is_kept_or_lost_as_one_with_the_probability_that_its_certainty_says():
+    values = torch.full((4000, 1, 9, 11), 2.0)  # damage data come from [0, 1] or from the batch marked by its number
+    values = values + torch.arange(4000).view(-1, 1, 1, 1)
+    joined = d.block_damage(values, whole=1.0, generator=torch.Generator().manual_seed(0))
+    shown, certainty = joined[:, :1].flatten(1), joined[:, 1:].flatten(1)
+    assert (certainty == certainty[:, :1]).all() and 0 <= certainty.min() and certainty.max() <= 1
+    kept = shown == values.flatten(1)
+    assert (kept == kept[:, :1]).all()
+    c, kept = certainty[:, 0], kept[:, 0].float()
+    for low in (0.0, 0.25, 0.5, 0.75):
+        some = (c >= low) & (c < low + 0.25)
+        assert kept[some].mean().item() == pytest.approx(c[some].mean().item(), abs=0.04)
+    noise = (shown[kept == 0].max(1).values <= 1).float().mean()
+    assert noise.item() == pytest.approx(0.5, abs=0.04)  # the rest comes from another sample
+    other = shown[kept == 0][shown[kept == 0].min(1).values > 1]
+    assert (other == other[:, :1]).all()  # one other sample, all of it
+
+
+def test_blocks_are_rectangles_and_their_number_is_bounded():
+    joined = d.block_damage(torch.rand(60, 1, 24, 24), whole=0.0, generator=torch.Generator().manual_seed(1))
+    levels = torch.tensor([len(c.unique()) for c in joined[:, 1]])
+    assert levels.max() <= (d.BLOCKS + 1) ** 2 and 15 < int((levels == 1).sum()) < 50 and levels.float().std() > 5
+    for c in joined[:, 1]:  # cut along the lines where anything changes: every piece has one certainty
+        rows, columns = ((c.diff(dim=k) != 0).any(1 - k).nonzero().flatten() + 1 for k in (0, 1))
+        for band in c.tensor_split(rows, 0):
+            assert all(len(piece.unique()) == 1 for piece in band.tensor_split(columns, 1))
+
+
+@pytest.mark.parametrize("shape", [(6, 1, 12), (6, 3, 8, 8), (6, 1, 4, 6, 5)])
+def test_block_damage_takes_any_number_of_axes_and_the_same_seed_gives_the_same(shape):
+    values = torch.rand(shape)
+    a, b = (d.block_damage(values, generator=torch.Generator().manual_seed(3)) for _ in range(2))
+    assert a.shape == (6, shape[1] + 1, *shape[2:]) and torch.equal(a, b)
+    assert a[:, -1].min() >= 0 and a[:, -1].max() <= 1
+
+
+def test_block_damage_says_what_is_wrong():
+    with pytest.raises(ValueError, match="whole in"):
+        d.block_damage(torch.rand(4, 1, 4, 4), whole=1.5)
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        d.block_damage(torch.rand(1, 1, 4, 4))

@@ -15,11 +15,11 @@ from icg.scenarios import burnt_snacks
 
 
 def ship(folder, seed):
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = BurntSnacksNet()
-    made = artifacts.provenance("", seed)
-    artifacts.save_model(model, "burnt-snacks", folder, training={}, metrics={}, made=made)
+    for number, name in enumerate(("burnt-snacks", "burnt-snacks-paper-mix")):
+        with torch.random.fork_rng():
+            torch.manual_seed(10 * number + seed)
+            model = BurntSnacksNet()
+        artifacts.save_model(model, name, folder, training={}, metrics={}, made=artifacts.provenance("", seed))
 
 
 @pytest.fixture
@@ -71,7 +71,8 @@ def test_the_result_has_rows_intervals_paper_authors_and_provenance(run, data):
     assert result["authors"]["probability"]["ICG"]["dark"] == 0.664
     assert result["authors"]["logit"]["EG"]["recall, 2 or more"] == 0.996
     assert result["paper"]["accuracy"] == 0.987 and len(result["paper"]["claims"]) == 4
-    assert result["weights"] == artifacts.sha256(data / "weights/burnt-snacks.safetensors")
+    names = ("burnt-snacks", "burnt-snacks-paper-mix")
+    assert result["weights"] == {name: artifacts.sha256(data / f"weights/{name}.safetensors") for name in names}
     assert result["settings"]["n"] == 4 and result["command"] == "the command" and result["seed"] == 20220
     assert {"date", "device", "versions"} <= result.keys()
     assert "results/burnt-snacks.json" in json.loads((data / "manifest.json").read_text())
@@ -113,6 +114,20 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, 
     assert rest.calls == 16 - 7
     assert expected["rows"][0]["gap"]["largest"] >= expected["rows"][0]["gap"]["mean"] > 0
     assert run(methods=("ICG", "AGN"))["rows"] == expected["rows"] and rest.calls == 9  # nothing is left to do
+
+
+def test_the_paper_s_damage_is_measured_on_its_own_network(run, data, monkeypatch):
+    seen = {}
+
+    def attribute(method, model, inputs, **options):
+        seen[method] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        return torch.rand(inputs[:, :1].shape), None
+
+    monkeypatch.setattr(reproduction, "attribute", attribute)
+    run(methods=("ICG", "ICG (paper's damage)"))
+    for method, name in (("ICG", "burnt-snacks"), ("ICG (paper's damage)", "burnt-snacks-paper-mix")):
+        expected = artifacts.load_model(name).state_dict()
+        assert all(torch.equal(seen[method][key], expected[key]) for key in expected)
 
 
 @pytest.mark.parametrize("change", ["weights", "n", "seed", "AGN's steps", "the saved file"])
@@ -171,7 +186,7 @@ def test_every_method_of_the_figure_runs_for_the_class_asked_for(method):
     images = burnt_snacks.generate(2, generator=torch.Generator().manual_seed(0)).images
     options = {"output": "logit", "data": images, "agn_steps": 2}
     maps, gap = reproduction.attribute(method, Linear(), join(images), target=1, **options)
-    assert maps.shape == (2, 1 if method in ("ICG", "random-path") else 2, 50, 50) and maps.dtype == torch.float64
+    assert maps.shape == (2, 1 if "ICG" in method or method == "random-path" else 2, 50, 50) and maps.dtype == torch.float64
     against, _ = reproduction.attribute(method, Linear(), join(images), target=0, **options)
     assert maps.abs().max() > 0 and torch.equal(maps, -against)  # the same seed, the other class
     if method in ("gradient", "random-path"):

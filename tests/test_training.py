@@ -296,6 +296,18 @@ def test_certainty_batch_damages_and_hides_the_shares_asked_for():
     assert torch.equal(values, copy)
 
 
+def test_certainty_batch_puts_blocks_between_the_damaged_and_the_whole():
+    values, targets = torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.long)
+    shares = {"damaged": 0.25, "blocks": 0.5, "absent": 0.0}
+    generator = torch.Generator().manual_seed(0)
+    inputs, soft = certainty_batch(values, targets, prior=torch.tensor([1.0, 0.0]), generator=generator, **shares)
+    levels = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
+    assert (levels[:5] > 1).all() and (levels[15:] == 1).all() and torch.equal(inputs[15:, :1], values[15:])
+    assert (levels[5:15] <= 81).all() and (levels[5:15] == 1).any() and (soft.argmax(1) == 0).all()
+    with pytest.raises(ValueError, match="blocks in"):
+        certainty_batch(values, targets, damaged=0.6, blocks=0.5, absent=0.0, prior=soft[0], generator=generator)
+
+
 def test_nothing_damaged_nothing_absent_is_the_batch_itself():
     values, targets = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0])
     prior, generator = torch.full((2,), 0.5), torch.Generator().manual_seed(0)

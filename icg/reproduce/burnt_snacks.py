@@ -7,6 +7,7 @@ dark squares are found.
 """
 
 import json
+import re
 from pathlib import Path
 
 import torch
@@ -26,11 +27,13 @@ from ..measures import dilate, mass_share, mean_interval, object_recall, objects
 from ..scenarios import burnt_snacks
 
 NAME = "burnt-snacks"
+FIRST = "burnt-snacks-paper-mix"  # the network after the first stage, trained with the paper's damage alone
 DATA_IMAGES = 2000  # for the mean baseline and Expected Gradients
 CHUNK = 10  # images between two saves
 
 MANY = ("AGN", "EG", "random-path")  # averages of many evaluations, where mixed precision does no harm
-METHODS = ("zero IG", "mean IG", "AGN", "EG", "ICG", "random-path", "gradient")
+FIRST_ICG = "ICG (paper's damage)"  # ICG on FIRST; everything else runs on NAME
+METHODS = ("zero IG", "mean IG", "AGN", "EG", "ICG", FIRST_ICG, "random-path", "gradient")
 
 # The same measures on the weights that the paper's authors published, as (dark, light, triangles, background, hit,
 # recall, recall with two or more dark squares), class 1; AGN with 50 x 20 evaluations.
@@ -95,7 +98,7 @@ def attribute(method: str, model, inputs, *, target, output: str, data, agn_step
         return expected_gradients(
             model, inputs, data, n_steps=500, method="monte_carlo", generator=generator, **options
         ), None
-    if method == "ICG":
+    if method in ("ICG", FIRST_ICG):
         return integrated_certainty_gradients(model, inputs, n_steps=100, **options, **gap)
     if method == "random-path":
         return random_path_certainty_gradients(model, inputs, n_steps=100, generator=generator, **options), None
@@ -143,7 +146,7 @@ def run(
     unknown = set(methods) - set(METHODS)
     if unknown:
         raise ValueError(f"expected methods among {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
-    model, card = load_model(NAME), load_card(NAME)
+    networks = {name: (load_model(name), load_card(name)["sha256"]) for name in (NAME, FIRST)}
     sets = {label: test_images(n, label, seed) for label in (1, 0)}
     data = burnt_snacks.generate(DATA_IMAGES, generator=torch.Generator().manual_seed(seed)).images
 
@@ -151,10 +154,12 @@ def run(
     rows = []
     with tqdm(total=len(jobs) * n, disable=not progress, unit="map") as bar:
         for output, method, label in jobs:
+            model, weights = networks[FIRST if method == FIRST_ICG else NAME]
             steps = agn_steps if method == "AGN" else None
             autocast = torch.bfloat16 if bf16 and method in MANY else None
-            key = {"weights": card["sha256"], "seed": seed, "steps": steps, "precision": str(autocast)}
-            saved = Path(work_folder) / f"{NAME}-{method}-{output}-{label}.json".replace(" ", "-")
+            key = {"weights": weights, "seed": seed, "steps": steps, "precision": str(autocast)}
+            file = re.sub(r"\W+", "-", f"{NAME}-{method}-{output}-{label}")
+            saved = Path(work_folder) / f"{file}.json"
             columns = _saved(saved, key)
             done = min(n, len(columns.get("dark", [])))
             bar.set_postfix_str(f"{method}, {output}, class {label}")
@@ -187,7 +192,7 @@ def run(
         {
             "rows": rows,
             "settings": settings,
-            "weights": card["sha256"],
+            "weights": {name: sha256 for name, (_, sha256) in networks.items()},
             "authors": {
                 o: {m: dict(zip(AUTHORS_COLUMNS, v, strict=True)) for m, v in t.items()} for o, t in AUTHORS.items()
             },
@@ -205,8 +210,7 @@ def test_images(n: int, label: int, seed: int) -> burnt_snacks.BurntSnacks:
     for first in range(0, n, CHUNK):
         generator = torch.Generator().manual_seed((seed * 2 + label) * 1_000_003 + first)
         parts.append(burnt_snacks.generate(CHUNK, label=label, generator=generator))
-    fields = ("images", "labels", "dark", "light", "triangles")
-    return burnt_snacks.BurntSnacks(*(torch.cat([getattr(p, f) for p in parts])[:n] for f in fields))
+    return burnt_snacks.BurntSnacks.concatenate(parts)[:n]
 
 
 def _row(output, method, label, columns, images, steps) -> dict:
@@ -219,7 +223,7 @@ def _row(output, method, label, columns, images, steps) -> dict:
     for name in measures:
         row[name] = mean_interval(tensors[name])._asdict()
     if label:
-        count = torch.tensor([len(objects.unique()) - 1 for objects in images.dark])
+        count = burnt_snacks.count_objects(images.dark)
         if (count >= 2).any():
             row["recall, 2 or more"] = mean_interval(tensors["recall"][count >= 2])._asdict()
         row["found"] = {str(k): tensors["found"][count == k].mean().item() for k in (1, 2, 3) if (count == k).any()}

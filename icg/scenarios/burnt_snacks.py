@@ -6,7 +6,7 @@ Two things are made to mislead distribution baselines: the average pixel is very
 gives a dark one. The ground truth is exact: only dark squares decide the class.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 
 import torch
@@ -52,6 +52,22 @@ def training_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     )
 
 
+# A second stage. After the first one the network knows every kind of damage of the paper, but the path of integrated
+# certainty gradients (an intact image, one certainty everywhere) is not among them: its output wanders there.
+FINISH = Recipe(steps=5_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0.85, dropout=0.0)
+
+
+def finishing_batch(step: int, generator) -> tuple[Tensor, Tensor]:
+    """As :func:`training_batch`, for the second stage: more absence, and damage in blocks beside the paper's mix."""
+    data = generate(FINISH.batch_size, wide=True, generator=generator)
+    prior = torch.full((2,), 0.5)
+    shares = {"damaged": 0.36, "blocks": 0.38, "absent": 0.1}
+    return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
+
+
+STAGES = ((RECIPE, training_batch), (FINISH, finishing_batch))  # each begins with the weights of the one before
+
+
 @dataclass(frozen=True)
 class BurntSnacks:
     """Generated images and their ground truth; ``N`` images of 50 x 50.
@@ -74,9 +90,52 @@ class BurntSnacks:
 
     def __getitem__(self, index) -> "BurntSnacks":
         """A selection of images, by slice, mask or index tensor (as for tensors)."""
-        return BurntSnacks(
-            self.images[index], self.labels[index], self.dark[index], self.light[index], self.triangles[index]
-        )
+        return BurntSnacks(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    @classmethod
+    def concatenate(cls, parts: "list[BurntSnacks]") -> "BurntSnacks":
+        """Several sets one after the other."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def count_objects(objects: Tensor) -> Tensor:
+    """How many objects each image has in one of the masks, ``(N, 1, 50, 50)`` to ``(N,)`` int64."""
+    return torch.tensor([len(image[image > 0].unique()) for image in objects])
+
+
+def centres(objects: Tensor) -> list[tuple[float, float]]:
+    """Centres (y, x) in pixels of the objects in one image's mask ``(1, 50, 50)``."""
+    return [tuple((objects[0] == k).nonzero().float().mean(0).tolist()) for k in objects.unique() if k > 0]
+
+
+EXAMPLES = {  # numbers of dark and light squares
+    "one dark, one light": (1, 1),
+    "three dark, one light": (3, 1),
+    "two light, none dark": (0, 2),
+    "one light, none dark": (0, 1),
+}
+
+
+def examples() -> dict[str, BurntSnacks]:
+    """The images that the book shows, one of each kind in :data:`EXAMPLES`; chosen by rule, not by result.
+
+    Each is the first of a seeded draw with the right numbers of squares. Where light squares are the point, they are
+    light enough (> 0.8) to pass through all dark greys on the way from black; a single dark square is well inside its
+    range (< 0.42).
+    """
+    draw = generate(3000, generator=torch.Generator().manual_seed(11))
+    n_dark, n_light = count_objects(draw.dark), count_objects(draw.light)
+    top_dark, top_light = (torch.where(m > 0, draw.images, 0).flatten(1).amax(1) for m in (draw.dark, draw.light))
+    fine = {
+        "one dark, one light": (top_light > 0.8) & (top_dark < 0.42),
+        "two light, none dark": top_light > 0.8,
+    }
+    found = {}
+    for name, (dark, light) in EXAMPLES.items():
+        wanted = (n_dark == dark) & (n_light == light) & fine.get(name, torch.tensor(True))
+        first = wanted.nonzero()[0].item()
+        found[name] = draw[first : first + 1]
+    return found
 
 
 def generate(n: int, *, label: int | None = None, wide: bool = False, generator=None) -> BurntSnacks:
@@ -252,7 +311,7 @@ def evaluate(model, *, n: int = 20_000, n_absence: int = 2_000, seed: int = 1) -
     generator = torch.Generator().manual_seed(seed)
     data = generate(n, generator=generator)
     right = (probabilities(model, data.images).argmax(1) == data.labels).double()
-    n_dark = torch.tensor([len(objects.unique()) - 1 for objects in data.dark])
+    n_dark = count_objects(data.dark)
     accuracy = {"all": right.mean().item(), "images": n}
     for label, name in enumerate(CLASSES):
         accuracy[name] = right[data.labels == label].mean().item()
