@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: book test serve bench format clean distclean
+.PHONY: book test serve bench student teacher format clean distclean
 
 book: .venv/installed.stamp
 	@$(BIN)/python book/build.py
@@ -21,6 +21,9 @@ serve: book
 
 bench: .venv/installed.stamp
 	$(BIN)/python benchmarks/attribution.py
+
+student teacher: .venv/installed.stamp
+	@$(BIN)/python book/editions.py $@
 
 format: .venv/installed.stamp
 	$(BIN)/ruff check --fix .

@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, checks, damage, measures
+from . import artifacts, axioms, baselines, certainty, checks, damage, measures, shapley
 from .attribution import (
     expected_certainty_gradients,
     expected_gradients,
@@ -16,20 +16,28 @@ from .attribution import (
     random_path_certainty_gradients,
     smoothgrad,
 )
+from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapley_values
 
 __version__ = "0.1.0"
 __all__ = [
     "artifacts",
+    "axioms",
     "baselines",
     "certainty",
     "checks",
     "damage",
     "measures",
+    "shapley",
+    "bshap",
+    "certainty_shap",
     "expected_certainty_gradients",
     "expected_gradients",
     "gradient",
     "integrated_certainty_gradients",
     "integrated_gradients",
     "random_path_certainty_gradients",
+    "shap_values",
+    "shapley_sampling",
+    "shapley_values",
     "smoothgrad",
 ]

@@ -113,7 +113,7 @@ def _per_position(attributions: Tensor, mask: Tensor) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def probabilities(model, values: Tensor, certainty: Tensor | float = 1.0, *, batch_size: int = 500) -> Tensor:
+def probabilities(model, values: Tensor, certainty: Tensor | float = 1.0, *, batch_size: int = 100) -> Tensor:
     """Class probabilities ``(N, K)`` of a certainty-aware model at one certainty, in batches."""
     with quiet(model):
         parts = []

@@ -6,12 +6,42 @@ One module for each chapter.
 """
 
 from ._answer import NotYet, accept
+from .attribution_transfer import (
+    check_given_back,
+    check_is_dummy,
+    check_mean_output,
+    check_misleading_input,
+    check_unfair,
+)
 from .burnt_snacks import check_certainty_path, check_integrated_gradients, check_mass_share
+from .integrated_gradients import (
+    check_averaged_ig,
+    check_completeness_gap,
+    check_ig_by_hand,
+    check_steps_needed,
+    check_trapezoid_rule,
+)
+from .shapley import check_bshap_two, check_marginal, check_sampling, check_shapley, check_zero_credit
 
 __all__ = [
     "NotYet",
     "accept",
+    "check_averaged_ig",
+    "check_bshap_two",
     "check_certainty_path",
+    "check_completeness_gap",
+    "check_given_back",
+    "check_ig_by_hand",
     "check_integrated_gradients",
+    "check_is_dummy",
+    "check_marginal",
     "check_mass_share",
+    "check_mean_output",
+    "check_misleading_input",
+    "check_sampling",
+    "check_shapley",
+    "check_steps_needed",
+    "check_trapezoid_rule",
+    "check_unfair",
+    "check_zero_credit",
 ]

@@ -1,4 +1,7 @@
-"""Interactive pictures that run in the built page, in Jupyter and in Colab, without a kernel."""
+"""Interactive pictures that run in the built page, in Jupyter and in Colab, without a kernel.
+
+One module each, imported when it is used: ``scrub``, ``coalitions``, ``steps``, ``pick_baseline``, ``landscape``.
+"""
 
 from icg.explorables.html import Explorable, write_page
 from icg.explorables.scrub import scrub_path

@@ -1,0 +1,320 @@
+"""Attribution methods that are games on coalitions: they differ in what an absent feature is replaced by.
+
+- :func:`bshap`: the value that a baseline has there (Sundararajan and Najmi, 2020).
+- :func:`shap_values`: a random value; the game is the mean output (Lundberg and Lee, 2017).
+- :func:`certainty_shap`: nothing; a certainty-aware model is told that the value is unknown.
+
+All are exact, by the engine of :mod:`icg.coalitions`, whose functions can be called from here as well. For more than
+20 players give ``groups`` of features, or estimate by :func:`shapley_sampling`. What the methods share with
+:mod:`icg.attribution` means the same here; attributions have the dtype of the inputs.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from .attribution import _check_positive, _check_tensor, _generator, _Job, _resolve_target, _starts, _values_of
+from .certainty import join, split
+from .coalitions import MOST_PLAYERS, _check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
+from .paths import Objective, quadrature, quiet
+
+__all__ = [
+    "MOST_PLAYERS",
+    "Game",
+    "Uniform",
+    "baseline_game",
+    "bshap",
+    "certainty_game",
+    "certainty_shap",
+    "coalitions",
+    "distribution_game",
+    "shap_values",
+    "shapley_from_table",
+    "shapley_sampling",
+    "shapley_values",
+]
+
+LARGEST_TABLE = 2**24  # values at once, 128 MiB: more inputs are taken in parts
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Features that are independent and uniform on [low, high]; numbers, or tensors that broadcast to one input."""
+
+    low: float | Tensor = 0.0
+    high: float | Tensor = 1.0
+
+
+class Game:
+    """A model as a game: players are features, or groups of them, and a coalition's value is the model's output.
+
+    Call it with masks ``(M, n)``: ``(M,)`` for one input, ``(M, N)``, that is N games at once, for several; with target
+    "all" there is a last dimension for the classes. Made by :func:`baseline_game` and its sisters.
+
+    Attributes:
+        n: number of players.
+    """
+
+    def __init__(self, job: _Job, groups: Tensor, absent: Callable[[Tensor], Iterable[tuple[Tensor, Tensor, Tensor]]]):
+        self.job, self.groups, self.absent = job, groups, absent
+        self.n = int(groups.max()) + 1
+        with quiet(job.model):
+            target, self.n_targets = _resolve_target(job.target, job.forward(job.inputs))
+        self.objective = Objective(job.model, target, job.output)
+
+    def __call__(self, masks: Tensor) -> Tensor:
+        if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim != 2 or masks.shape[1] != self.n:
+            got = f"{tuple(masks.shape)} of {masks.dtype}" if isinstance(masks, Tensor) else type(masks).__name__
+            raise ValueError(f"expected boolean masks of shape (M, {self.n}), got {got}")
+        values = self.values(masks, torch.arange(len(self.job.inputs)))
+        values = values if isinstance(self.objective.target, str) else values[:, :, 0]
+        return values[:, 0] if values.shape[1] == 1 else values
+
+    def values(self, masks: Tensor, index: Tensor) -> Tensor:
+        """Values of coalitions for the inputs number ``index``: ``(M, len(index), targets)`` float64."""
+        device = self.job.inputs.device
+        masks, index = masks.to(device), index.to(device)
+        result = torch.zeros(len(masks), len(index), self.n_targets, dtype=torch.float64, device=device)
+        with quiet(self.job.model):
+            # `rows` of the masks share `fills`, (K, N or 1, ...): what replaces absent features, and how often.
+            for rows, fills, weights in self.absent(masks):
+                add = partial(self._add, result, masks, index, rows, fills, weights)
+                first, total = 0, len(rows) * len(index) * len(weights)
+                while first < total:
+                    last = min(total, first + self.job.limit.size)
+                    self.job.limit.run(add, torch.arange(first, last, device=device))
+                    first = last
+        return result
+
+    def _add(self, result, masks, index, rows, fills, weights, flat) -> None:
+        """Add the weighted outputs at points number ``flat`` of (coalition, input, fill) to ``result``."""
+        draw, flat = flat % len(weights), flat // len(weights)
+        row, place = rows[flat // len(index)], flat % len(index)
+        chosen = index[place]
+        inputs, fill = self.job.inputs[chosen], fills[draw, chosen if fills.shape[1] > 1 else 0]
+        if fill.shape[1:] != inputs.shape[1:]:  # values alone
+            fill = torch.cat([fill, inputs[:, -1:]], 1)
+        known = torch.cat([masks[row], masks.new_ones(len(row), 1)], 1)  # the last column is for those who never leave
+        points = torch.where(known[:, self.groups], inputs, fill)
+        outputs = torch.stack([value for _, value, _ in self.objective(points, chosen)], 1)
+        result.view(-1, self.n_targets).index_add_(0, row * len(index) + place, weights[draw, None] * outputs)
+
+    def shapley(self, progress: bool = False) -> Tensor:
+        """Exact Shapley values of all inputs, ``(n, N, targets)`` float64."""
+        _check_players(self.n)
+        parts = []
+        for index in torch.arange(len(self.job.inputs)).split(max(1, LARGEST_TABLE >> self.n)):
+            batch_size = max(1, 8 * self.job.limit.size // len(index))
+            value = partial(self.values, index=index)
+            parts.append(shapley_values(value, self.n, batch_size=batch_size, progress=progress))
+        return torch.cat(parts, 1)
+
+    def maps(self, progress: bool = False) -> Tensor:
+        """Attributions of positions or features: a player's value shared equally among its members."""
+        players = self.shapley(progress).to(self.groups.device)
+        members = self.groups.flatten()[self.groups.flatten() >= 0].bincount()
+        shares = torch.cat([players / members[:, None, None], torch.zeros_like(players[:1])])
+        maps = shares[self.groups].movedim((-2, -1), (0, 1)).to(self.job.dtype)  # (N, targets, ...)
+        if self.job.certainty is not None and not self.job.certainty_only:  # as Integrated Gradients return them
+            channels = self.job.values.shape[1]
+            maps = torch.cat([maps.expand(-1, -1, channels, *maps.shape[3:]) / channels, torch.zeros_like(maps)], 2)
+        return maps if isinstance(self.objective.target, str) else maps[:, 0]
+
+
+def baseline_game(
+    model,
+    inputs: Tensor,
+    baselines=None,
+    *,
+    target=None,
+    output: str = "probability",
+    groups: Tensor | None = None,
+    internal_batch_size: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Game:
+    """BShap's game: absent features take the values of a baseline (paper, table of section 3).
+
+    Args:
+        baselines: anything that :func:`icg.integrated_gradients` takes; several draws are averaged.
+        groups: the player that each feature belongs to: integers 0 .. n - 1, all used, of the shape of one input or
+            broadcasting to it; -1 for features that are no player and always present. ``None`` makes each feature a
+            player. The channels of a position of a joined input share one player, and its certainty is kept.
+    """
+    job = _Job(model, inputs, target, output, internal_batch_size, False, None, None)
+    groups = _players(groups, job)
+    n_draws, start = _starts(baselines, job, _generator(generator))
+    fills = torch.stack([start(draw) for draw in range(n_draws)])
+    return Game(job, groups, _fixed(fills))
+
+
+def distribution_game(
+    model,
+    inputs: Tensor,
+    distribution: Uniform | Tensor,
+    *,
+    target=None,
+    output: str = "probability",
+    groups: Tensor | None = None,
+    n_nodes: int | None = None,
+    n_samples: int | None = None,
+    internal_batch_size: int | None = None,
+    generator: torch.Generator | None = None,
+) -> Game:
+    """SHAP's game: the mean output when absent features are random and present ones held (paper, section A.1.2).
+
+    Args:
+        distribution: a :class:`Uniform`, or samples ``(K, ...)`` of inputs or of their values. Absent features take
+            theirs together from one sample, whatever the present ones are.
+        n_nodes: for ``Uniform`` and up to three features: cells per feature of the midpoint rule.
+        n_samples: for ``Uniform`` and more features: points of a scrambled Sobol sequence, 1024 if not given. For
+            samples: how many random ones to use, all if not given. Every coalition and input meets the same ones.
+        groups: as for :func:`baseline_game`.
+    """
+    job = _Job(model, inputs, target, output, internal_batch_size, False, None, None)
+    groups = _players(groups, job)
+    for name, number in (("n_nodes", n_nodes), ("n_samples", n_samples)):
+        if number is not None:
+            _check_positive(name, number)
+    generator, shape = _generator(generator), job.values.shape[1:]
+    if isinstance(distribution, Uniform):
+        low, high = (_bound(name, getattr(distribution, name), job) for name in ("low", "high"))
+        if bool((low > high).any()):
+            raise ValueError("expected a uniform distribution with low <= high")
+        if math.prod(shape) <= 3:
+            n_nodes = n_nodes or {1: 2000, 2: 200, 3: 40}[math.prod(shape)]
+            return Game(job, groups, partial(_grids, low, high, quadrature("riemann_middle", n_nodes)[0], groups))
+        seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+        engine = torch.quasirandom.SobolEngine(math.prod(shape), scramble=True, seed=seed)
+        points = engine.draw(n_samples or 1024, dtype=torch.float64).to(low.device)
+        samples = low + (high - low) * points.view(-1, *shape).to(low)
+    else:
+        samples = _values_of("distribution", distribution, job)
+        if n_samples is not None and n_samples < len(samples):
+            chosen = torch.randperm(len(samples), generator=generator, device=generator.device)[:n_samples]
+            samples = samples[chosen.to(samples.device)]
+    return Game(job, groups, _fixed(samples.to(job.inputs)[:, None]))
+
+
+def certainty_game(
+    model,
+    values: Tensor,
+    certainty: Tensor | float = 1.0,
+    *,
+    target=None,
+    output: str = "probability",
+    groups: Tensor | None = None,
+    internal_batch_size: int | None = None,
+) -> Game:
+    """Certainty-SHAP's game: absent positions keep their values at certainty 0, and the model takes the expectation.
+
+    Args:
+        model: certainty-aware. values: ``(N, C, ...)``, without certainty. certainty: that of present positions.
+        groups: as for :func:`baseline_game`, of positions.
+    """
+    job = _Job(model, join(values, certainty), target, output, internal_batch_size, False, None, None, True)
+    fills = torch.cat([job.values, torch.zeros_like(job.certainty)], 1)
+    return Game(job, _players(groups, job), _fixed(fills[None]))
+
+
+def _fixed(fills: Tensor):
+    weights = torch.full((len(fills),), 1 / len(fills), dtype=torch.float64, device=fills.device)
+    return lambda masks: [(torch.arange(len(masks), device=masks.device), fills, weights)]
+
+
+def _grids(low: Tensor, high: Tensor, nodes: Tensor, groups: Tensor, masks: Tensor):
+    """For each distinct coalition, a grid over its absent features alone."""
+    for mask in masks.unique(dim=0):
+        absent = (groups >= 0) & ~mask[groups]
+        n = int(absent.sum())
+        unit = torch.cartesian_prod(*[nodes.to(low)] * n).view(-1, n) if n else low.new_zeros(1, 0)
+        fills = low.expand(len(unit), *low.shape).clone()
+        fills[:, absent] += (high - low)[absent] * unit
+        weights = torch.full((len(unit),), 1 / len(unit), dtype=torch.float64, device=low.device)
+        yield (masks == mask).all(1).nonzero()[:, 0], fills[:, None], weights
+
+
+def _bound(name: str, bound, job: _Job) -> Tensor:
+    shape = tuple(job.values.shape[1:])
+    try:
+        bound = torch.as_tensor(bound).to(job.inputs).expand(shape)
+        assert bool(bound.isfinite().all())
+    except (AssertionError, TypeError, RuntimeError, ValueError):
+        raise ValueError(f"expected {name} to be finite and of shape {shape}, or a number, got {bound!r}") from None
+    return bound
+
+
+def _players(groups, job: _Job) -> Tensor:
+    """Every feature's player, of the shape of one input; of its positions, ``(1, ...)``, if it is a joined one."""
+    shape = tuple(job.inputs.shape[1:])
+    shape = shape if job.certainty is None else (1, *shape[1:])
+    if groups is None:
+        return torch.arange(math.prod(shape), device=job.inputs.device).view(shape)
+    if not isinstance(groups, Tensor) or groups.is_floating_point() or groups.dtype == torch.bool:
+        got = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
+        raise ValueError(f"expected groups to be a tensor of whole numbers, got {got}")
+    try:
+        full = groups.to(job.inputs.device).long().expand(shape)
+    except RuntimeError:
+        raise ValueError(f"expected groups of shape {shape}, got {tuple(groups.shape)}") from None
+    used = full.unique()
+    used = used[used >= 0]
+    if len(used) == 0 or int(used[-1]) != len(used) - 1:
+        raise ValueError(f"expected players numbered 0, 1, 2 ... without a gap, got {used.tolist()[:10]}")
+    return full.clamp(min=-1)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# Attribution methods
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def bshap(model, inputs: Tensor, baselines=None, *, progress: bool = False, **options) -> Tensor:
+    """BShap (paper, section A.1.2): Shapley values when absent features are those of a baseline; exact.
+
+    Args:
+        model, inputs, baselines, options: those of :func:`baseline_game`: ``target``, ``output``, ``groups`` ...
+
+    Returns:
+        Attributions like ``inputs``; they sum to F(input) - F(baseline). A group's value is shared equally among its
+        features.
+
+    >>> bshap(lambda x: torch.maximum(x[:, 0], x[:, 1]), torch.tensor([[1.0, 0.5]]))
+    tensor([[0.7500, 0.2500]])
+    """
+    return baseline_game(model, inputs, baselines, **options).maps(progress)
+
+
+def shap_values(model, inputs: Tensor, distribution: Uniform | Tensor, *, progress: bool = False, **options) -> Tensor:
+    """SHAP (paper, section A.1.2): Shapley values when absent features are random; all coalitions are counted.
+
+    Args:
+        model, inputs, distribution, options: those of :func:`distribution_game`: ``target``, ``n_samples`` ...
+
+    Returns:
+        Attributions like ``inputs``; they sum to F(input) - E F.
+
+    >>> shap_values(lambda x: x[:, 0] * x[:, 1], torch.tensor([[1.0, 1.0]]), Uniform(0, 1))  # E F = 1/4
+    tensor([[0.3750, 0.3750]])
+    """
+    return distribution_game(model, inputs, distribution, **options).maps(progress)
+
+
+def certainty_shap(model, inputs: Tensor, *, progress: bool = False, **options) -> Tensor:
+    """Exact Shapley values of positions whose certainty is 0 when they are absent.
+
+    To :func:`icg.integrated_certainty_gradients` what BShap is to Integrated Gradients.
+
+    Args:
+        inputs: joined ``(N, C + 1, ...)``; present positions have the certainty that they have there.
+        options: those of :func:`certainty_game`: ``target``, ``output``, ``groups`` ...
+
+    Returns:
+        ``(N, 1, ...)``; they sum to F(input) - F(nothing known).
+    """
+    _check_tensor("inputs", inputs)
+    values, certainty = split(inputs)
+    return certainty_game(model, values, certainty, **options).maps(progress)

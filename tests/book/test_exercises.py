@@ -1,0 +1,164 @@
+"""Every exercise of every chapter: the stub counts as nothing yet; the solution and the reference are right."""
+
+import ast
+import importlib.util
+import re
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+
+import icg
+from icg import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+spec = importlib.util.spec_from_file_location("book_editions", ROOT / "book" / "editions.py")
+editions = importlib.util.module_from_spec(spec)
+sys.modules[spec.name] = editions  # dataclasses look themselves up there
+spec.loader.exec_module(editions)
+
+CHAPTERS = [editions.read_chapter(path) for path in sorted((ROOT / "book").glob("*.ipynb"))]
+EXERCISES = [
+    pytest.param(chapter, exercise, id=f"{chapter.file.removesuffix('.ipynb')}-{exercise.label}")
+    for chapter in CHAPTERS
+    for exercise in chapter.exercises
+]
+CHECKED = [param for param in EXERCISES if param.values[1].check]
+each = pytest.mark.parametrize("chapter, exercise", EXERCISES)
+each_checked = pytest.mark.parametrize("chapter, exercise", CHECKED)
+
+
+def python(source):
+    """The Python of a code cell, without what is IPython's."""
+    return ast.parse(re.sub(r"^[%!].*", "", source, flags=re.M))
+
+
+def solution(chapter, exercise):
+    """The code of a solution, as the reader would copy it."""
+    source = chapter.notebook.cells[exercise.start + 3].source
+    return "\n".join(re.findall(r"^```python\n(.*?)^```", source, re.S | re.M))
+
+
+def kernel(chapter, exercise):
+    """What a reader's kernel knows at an exercise: imports and functions so far, and earlier exercises solved.
+
+    The chapter itself is not run: a function that needs its data fails here, as it should.
+    """
+    known = {}
+    kept = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
+    for cell in chapter.notebook.cells[: exercise.start]:
+        if cell.cell_type == "code":
+            body = [node for node in python(cell.source).body if isinstance(node, kept)]
+            exec(compile(ast.Module(body, []), cell.id, "exec"), known)
+    for earlier in chapter.exercises:
+        if earlier.start < exercise.start:
+            exec(solution(chapter, earlier), known)
+    return known
+
+
+def test_stub_names_and_labels_are_unique():
+    found = [(name, chapter.file) for chapter in CHAPTERS for e in chapter.exercises for name in {e.label, e.stub}]
+    twice = [name for name, number in Counter(name for name, _ in found if name).items() if number > 1]
+    assert not twice, [pair for pair in found if pair[0] in twice]
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.file)
+def test_a_chapter_has_three_to_five_exercises(chapter):
+    assert 3 <= len(chapter.exercises) <= 5
+
+
+@each
+def test_hints_are_two_and_closed(chapter, exercise):
+    source = chapter.notebook.cells[exercise.start + 2].source
+    assert re.findall(r"^<details><summary>(.*)</summary>\n\n", source, re.M) == ["First hint", "Second hint"]
+    assert source.count("</details>") == 2
+    texts = [text.strip() for text in re.findall(r"</summary>(.*?)</details>", source, re.S)]
+    assert min(map(len, texts)) > 20 and texts[0] != texts[1]
+
+
+@each_checked
+def test_the_check_exists(chapter, exercise):
+    assert callable(getattr(checks, exercise.check, None)), f"icg.checks does not export {exercise.check}"
+    assert exercise.check in checks.__all__
+
+
+@each_checked
+def test_the_stub_as_it_stands_is_told_that_nothing_is_there(chapter, exercise):
+    known = kernel(chapter, exercise)
+    exec(chapter.notebook.cells[exercise.start + 1].source, known)
+    with pytest.raises(checks.NotYet, match="Nothing here yet"):
+        getattr(checks, exercise.check)(known[exercise.stub])
+
+
+@each
+def test_the_solution_answers_the_stub(chapter, exercise, capsys):
+    code = solution(chapter, exercise)
+    stub = chapter.notebook.cells[exercise.start + 1].source
+
+    def signature(source):
+        functions = [node for node in python(source).body if isinstance(node, ast.FunctionDef)]
+        return {f.name: [a.arg for a in f.args.args] for f in functions}.get(exercise.stub)
+
+    if exercise.stub is None:
+        return  # an open exercise with nothing to define
+    assert signature(code) == signature(stub) is not None
+    known = kernel(chapter, exercise)
+    exec(code, known)
+    if exercise.check:
+        getattr(checks, exercise.check)(known[exercise.stub])
+        assert capsys.readouterr().out.startswith("Right")
+
+
+@each_checked
+def test_the_lines_of_the_stub_work_when_the_hash_is_taken_away(chapter, exercise, capsys):
+    """The reader first goes on with the book's answer, then checks it."""
+    known = kernel(chapter, exercise) | {"icg": icg}
+    source = chapter.notebook.cells[exercise.start + 1].source
+    exec(source, known)
+    (check,) = re.findall(r"^# (icg\.checks\.check_.*)", source, re.M)
+    (accept,) = re.findall(r"^# (\w+ = icg\.checks\.accept.*)", source, re.M)
+    exec(f"{accept}\n{check}", known)
+    banner, *_, last = capsys.readouterr().out.strip().split("\n")
+    assert exercise.stub in banner and "not yours" in banner
+    assert last.startswith("Right")
+
+
+# ---- exercises without a check
+
+
+def test_squares_that_break_the_rule_of_the_snacks():
+    """Black-baseline credit for the dark square; and ICG's for the light one, when their sizes are exchanged."""
+    (chapter,) = (chapter for chapter in CHAPTERS if chapter.file == "burnt_snacks.ipynb")
+    (exercise,) = (exercise for exercise in chapter.exercises if exercise.label == "ex-break")
+    known = kernel(chapter, exercise)
+    stub = python(chapter.notebook.cells[exercise.start + 1].source)
+    given = ast.Module([node for node in stub.body if isinstance(node, ast.FunctionDef)], [])
+    exec(compile(given, "stub", "exec"), known)
+    model = icg.artifacts.load_model("burnt-snacks")
+
+    def credit(image, dark, light):
+        """Of IG from black and of ICG: what the dark and the light square get."""
+        options = {"target": 1, "output": "probability", "method": "adaptive"}
+        seen, black = icg.certainty.join(image), icg.certainty.join(torch.zeros_like(image))
+        maps = (
+            icg.integrated_gradients(model, seen, black, **options)[:, :1],
+            icg.integrated_certainty_gradients(model, seen, **options),
+        )
+        return [[found[icg.measures.dilate(mask)].sum().item() for mask in (dark, light)] for found in maps]
+
+    (dark, light), _ = credit(*known["my_snack"]())
+    assert light > 0.5 > dark  # as it stands, the rule holds
+    exec(solution(chapter, exercise), known)
+    image, dark_mask, light_mask = known["my_snack"]()
+    (dark, light), (_, light_by_icg) = credit(image, dark_mask, light_mask)
+    assert dark > 1.5 * light > 0
+    assert light_by_icg < 0.1
+
+    image, dark_mask, light_mask = torch.zeros(1, 1, 50, 50), image < 0, image < 0
+    dark_mask[..., 8:16, 8:16] = True
+    light_mask[..., 30:41, 28:39] = True
+    image[dark_mask], image[light_mask] = 0.45, 0.55
+    _, (dark_by_icg, light_by_icg) = credit(image, dark_mask, light_mask)
+    assert light_by_icg > 0.2 and dark_by_icg > light_by_icg
