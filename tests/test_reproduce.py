@@ -186,7 +186,8 @@ def test_every_method_of_the_figure_runs_for_the_class_asked_for(method):
     images = burnt_snacks.generate(2, generator=torch.Generator().manual_seed(0)).images
     options = {"output": "logit", "data": images, "agn_steps": 2}
     maps, gap = reproduction.attribute(method, Linear(), join(images), target=1, **options)
-    assert maps.shape == (2, 1 if "ICG" in method or method == "random-path" else 2, 50, 50) and maps.dtype == torch.float64
+    channels = 1 if "ICG" in method or method == "random-path" else 2
+    assert maps.shape == (2, channels, 50, 50) and maps.dtype == torch.float64
     against, _ = reproduction.attribute(method, Linear(), join(images), target=0, **options)
     assert maps.abs().max() > 0 and torch.equal(maps, -against)  # the same seed, the other class
     if method in ("gradient", "random-path"):

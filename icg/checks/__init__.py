@@ -13,6 +13,7 @@ from .attribution_transfer import (
     check_misleading_input,
     check_unfair,
 )
+from .baselines import check_blind_pixels, check_double_sided, check_farthest_point, check_noisy_baselines
 from .burnt_snacks import check_certainty_path, check_integrated_gradients, check_mass_share
 from .integrated_gradients import (
     check_averaged_ig,
@@ -27,9 +28,12 @@ __all__ = [
     "NotYet",
     "accept",
     "check_averaged_ig",
+    "check_blind_pixels",
     "check_bshap_two",
     "check_certainty_path",
     "check_completeness_gap",
+    "check_double_sided",
+    "check_farthest_point",
     "check_given_back",
     "check_ig_by_hand",
     "check_integrated_gradients",
@@ -38,6 +42,7 @@ __all__ = [
     "check_mass_share",
     "check_mean_output",
     "check_misleading_input",
+    "check_noisy_baselines",
     "check_sampling",
     "check_shapley",
     "check_steps_needed",
