@@ -104,3 +104,30 @@ def open_page(browser, book_url):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_explorable(browser, page_file, request):
+    """``page, root = open_explorable(url=None, ready=True, **context options)``: the module's ``page_file`` from disk.
+
+    ``root`` is the page's first explorable, and all of them have started unless ``ready`` is false. The window is as
+    high as the module's ``HEIGHT``. Afterwards: no error, no warning, and no request to anywhere.
+    """
+    trouble, contexts = [], []
+
+    def start(url=None, ready=True, **options):
+        context = browser.new_context(**{"viewport": {"width": 1000, "height": request.module.HEIGHT}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda e: trouble.append(str(e)))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
+        page.goto(url or page_file.as_uri())
+        if ready:
+            page.wait_for_selector(".icg-x[data-state=ready] >> nth=-1")
+        return page, page.locator(".icg-x").first
+
+    yield start
+    for context in contexts:
+        context.close()
+    assert trouble == []

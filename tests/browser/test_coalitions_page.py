@@ -1,7 +1,6 @@
 """The coalition board in a real browser, from ``file://``: values, walk, averages, keyboard, mouse, dark, phone."""
 
 import random
-import shutil
 from itertools import permutations
 
 import numpy as np
@@ -10,51 +9,16 @@ import pytest
 from icg.explorables.coalitions import coalition_board
 from icg.scenarios.games import GAMES
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844}
+HEIGHT = 1300  # of the window
 NAMES = list(GAMES)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("no chromium found")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     return coalition_board().to_file(tmp_path_factory.mktemp("board") / "page.html")
-
-
-@pytest.fixture
-def open_page(browser, page_file):
-    """open_page(**context options) -> (page, the board); asserts afterwards that nothing went wrong."""
-    trouble, contexts = [], []
-
-    def start(ready=True, **options):
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 1300}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
-        page.goto(page_file.as_uri())
-        if ready:
-            page.wait_for_selector(".icg-x[data-state=ready]")
-        return page, page.locator(".icg-x")
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert trouble == []
 
 
 def by_orderings(values, n, orderings=None, joined=None):
@@ -81,8 +45,8 @@ def row(root, name):
     return [t.replace("−", "-") for t in cells.all_inner_texts()]
 
 
-def test_numbers_equal_pythons_in_every_preset_and_after_edits(open_page):
-    _, root = open_page()
+def test_numbers_equal_pythons_in_every_preset_and_after_edits(open_explorable):
+    _, root = open_explorable()
     rng = random.Random(0)
     for k, name in enumerate(NAMES):
         game = GAMES[name]
@@ -102,8 +66,8 @@ def test_numbers_equal_pythons_in_every_preset_and_after_edits(open_page):
                 ask(root, f"setValue({mask}, {rng.uniform(-3, 3)})")
 
 
-def test_every_step_of_the_walk(open_page):
-    _, root = open_page()
+def test_every_step_of_the_walk(open_explorable):
+    _, root = open_explorable()
     game = GAMES["network"]
     ask(root, f"choose({NAMES.index('network')})")
     values = ask(root, "state.values")
@@ -129,8 +93,8 @@ def test_every_step_of_the_walk(open_page):
         assert len(sums) == (step // 4) and all(float(s) == pytest.approx(0.762, abs=1e-3) for s in sums)
 
 
-def test_shuffling_changes_the_way_but_not_the_end(open_page):
-    _, root = open_page()
+def test_shuffling_changes_the_way_but_not_the_end(open_explorable):
+    _, root = open_explorable()
     before = ask(root, "state.orderings")
     root.get_by_role("button", name="Shuffle").click()
     after = ask(root, "state.orderings")
@@ -142,8 +106,8 @@ def test_shuffling_changes_the_way_but_not_the_end(open_page):
     assert ask(root, "averages()") == pytest.approx([1 / 6, 1 / 6, 4 / 6], abs=1e-9)
 
 
-def test_keyboard_reaches_and_moves_everything(open_page):
-    page, root = open_page()
+def test_keyboard_reaches_and_moves_everything(open_explorable):
+    page, root = open_explorable()
     menu = root.get_by_label("Game")
     page.keyboard.press("Tab")
     assert menu.evaluate("e => e === document.activeElement")
@@ -216,8 +180,8 @@ def payload_values(name):
     return GAMES[name](coalitions(GAMES[name].n)).tolist()
 
 
-def test_play_runs_to_the_end_and_starts_again(open_page):
-    page, root = open_page()
+def test_play_runs_to_the_end_and_starts_again(open_explorable):
+    page, root = open_explorable()
     ask(root, "go(16)")
     root.get_by_role("button", name="Play").click()
     page.wait_for_function("r => r.__explorable.state.timer === null", arg=root.element_handle())
@@ -227,8 +191,8 @@ def test_play_runs_to_the_end_and_starts_again(open_page):
     root.get_by_role("button", name="Pause").click()
 
 
-def test_mouse_and_touch(open_page):
-    page, root = open_page(has_touch=True, viewport=PHONE)
+def test_mouse_and_touch(open_explorable):
+    page, root = open_explorable(has_touch=True, viewport=PHONE)
 
     def drag(control, start, end):
         box = control.bounding_box()
@@ -262,8 +226,8 @@ def test_mouse_and_touch(open_page):
         assert control.bounding_box()["height"] >= 40
 
 
-def test_a_negative_contribution_hangs_below_the_line(open_page):
-    page, root = open_page()
+def test_a_negative_contribution_hangs_below_the_line(open_explorable):
+    page, root = open_explorable()
     ask(root, f"choose({NAMES.index('network')})")
     ask(root, "go(1000)")
     page.wait_for_timeout(400)  # bars grow
@@ -278,15 +242,15 @@ def test_a_negative_contribution_hangs_below_the_line(open_page):
     assert colours[2] != colours[0] == colours[1] == colours[3]
 
 
-def test_without_javascript_the_static_picture_is_shown(open_page):
-    _, root = open_page(java_script_enabled=False, ready=False)
+def test_without_javascript_the_static_picture_is_shown(open_explorable):
+    _, root = open_explorable(java_script_enabled=False, ready=False)
     picture = root.locator("img")
     assert picture.is_visible() and picture.get_attribute("alt").startswith("Ann and Bo have a left-hand glove")
 
 
 @pytest.mark.parametrize("width", [360, 390, 700, 1000])
-def test_nothing_sticks_out_or_overlaps(open_page, width):
-    page, root = open_page(viewport={"width": width, "height": 844})
+def test_nothing_sticks_out_or_overlaps(open_explorable, width):
+    page, root = open_explorable(viewport={"width": width, "height": 844})
     frame = root.bounding_box()
     for k, name in enumerate(NAMES):
         ask(root, f"choose({k})")
@@ -310,8 +274,8 @@ def test_nothing_sticks_out_or_overlaps(open_page, width):
     ("scheme", "attribute", "dark"),
     [("light", None, False), ("dark", None, True), ("light", "dark", True), ("dark", "light", False)],
 )
-def test_dark_mode(open_page, scheme, attribute, dark):
-    page, root = open_page(color_scheme=scheme)
+def test_dark_mode(open_explorable, scheme, attribute, dark):
+    page, root = open_explorable(color_scheme=scheme)
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     for selector in (".icg-c-sentence", ".icg-c-sum", ".icg-c-node span", ".icg-c-node input", "tbody th", "tbody td"):

@@ -1,6 +1,5 @@
 """Explorable 1 in a real browser, from ``file://``: controls, pictures, fallback, dark mode, phone."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +8,10 @@ import pytest
 from icg.explorables import scrub_path, write_page
 from icg.figures import signed_lut
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844}
+HEIGHT = 1500  # of the window
 STEPS = 41
 
 
@@ -80,40 +77,6 @@ def page_file(cases, tmp_path_factory):
     return write_page(path, scrub_path(cases), scrub_path(cases[:1], title="A second one"))
 
 
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("no chromium found")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, page_file):
-    """open_page(**context options) -> (page, the first explorable); asserts afterwards that nothing went wrong."""
-    trouble, contexts = [], []
-
-    def start(url=None, ready=True, **options):
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 1500}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
-        page.goto(url or page_file.as_uri())
-        root = page.locator(".icg-x").first
-        if ready:
-            page.wait_for_selector(".icg-x[data-state=ready] >> nth=-1")
-        return page, root
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert trouble == []
-
-
 def pixels(root, panel):
     """The canvas of a panel as (H, W, 3)."""
     flat = (
@@ -132,8 +95,8 @@ def quantised(values, scale):
     return np.rint(values / scale * 127).astype(int) if scale else np.zeros(values.shape, int)
 
 
-def test_decoded_arrays_equal_pythons(open_page, cases):
-    _, root = open_page()
+def test_decoded_arrays_equal_pythons(open_explorable, cases):
+    _, root = open_explorable()
     for number, case in enumerate(cases):
         for name in ("frames", "gradients", "gathered"):
             text = root.evaluate("(r, [i, name]) => r.__explorable.arrays(i)[name].join()", [number, name])
@@ -148,12 +111,12 @@ def test_decoded_arrays_equal_pythons(open_page, cases):
     assert np.abs(decoded[-1] / 127 * scale - cases[-1]["gathered"][-1]).max() <= scale / 127  # ends at the attribution
 
 
-def test_unpacking_survives_every_kind_of_deflate_block(open_page):
+def test_unpacking_survives_every_kind_of_deflate_block(open_explorable):
     """Stored (noise), fixed (tiny), dynamic with long runs: the three kinds that zlib writes."""
     from icg.explorables.html import pack
 
     rng = np.random.default_rng(0)
-    page, _ = open_page()
+    page, _ = open_explorable()
     source = (Path(__file__).parents[2] / "icg/explorables/common.js").read_text(encoding="utf-8")
     for array in (
         rng.integers(0, 256, 70_000),
@@ -170,8 +133,8 @@ def test_unpacking_survives_every_kind_of_deflate_block(open_page):
         assert np.array_equal(got, array)
 
 
-def test_keyboard_moves_every_control(open_page, cases):
-    page, root = open_page()
+def test_keyboard_moves_every_control(open_explorable, cases):
+    page, root = open_explorable()
     slider = root.get_by_label("alpha")
     assert slider.input_value() == "20"
     page.keyboard.press("Tab")  # image menu
@@ -222,8 +185,8 @@ def test_keyboard_moves_every_control(open_page, cases):
     assert page.locator(".icg-x").nth(1).get_by_label("alpha").input_value() == "20"
 
 
-def test_play_runs_to_the_end_and_starts_again(open_page):
-    page, root = open_page()
+def test_play_runs_to_the_end_and_starts_again(open_explorable):
+    page, root = open_explorable()
     root.evaluate("r => r.__explorable.go(37)")
     root.get_by_role("button", name="Play").click()
     page.wait_for_function("r => r.__explorable.state.timer === null", arg=root.element_handle())
@@ -233,8 +196,8 @@ def test_play_runs_to_the_end_and_starts_again(open_page):
     root.get_by_role("button", name="Pause").click()
 
 
-def test_mouse_and_touch(open_page):
-    page, root = open_page(has_touch=True, viewport=PHONE)
+def test_mouse_and_touch(open_explorable):
+    page, root = open_explorable(has_touch=True, viewport=PHONE)
     slider = root.get_by_label("alpha")
     box = slider.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -264,8 +227,8 @@ def test_mouse_and_touch(open_page):
 
 @pytest.mark.parametrize("step", [0, 13, 40])
 @pytest.mark.parametrize("number", [0, 3])
-def test_canvases_show_pythons_numbers(open_page, cases, number, step):
-    _, root = open_page()
+def test_canvases_show_pythons_numbers(open_explorable, cases, number, step):
+    _, root = open_explorable()
     root.evaluate("(r, [i, k]) => { r.__explorable.choose(i); r.__explorable.go(k); }", [number, step])
     case, lut = cases[number], signed_lut().astype(int)
     assert np.array_equal(pixels(root, 0)[..., 0], np.rint(np.asarray(case["frames"])[step] * 255))
@@ -279,13 +242,13 @@ def test_canvases_show_pythons_numbers(open_page, cases, number, step):
     assert f"output = {output:.3f}" in readout(root)
 
 
-def test_draws_and_uneven_positions(open_page, cases, tmp_path):
+def test_draws_and_uneven_positions(open_explorable, cases, tmp_path):
     """Draws are counted and promise no completeness on the way; a stop of the slider is a position, even or not."""
     few = {k: np.asarray(cases[0][k])[[0, 16, 18, 40]] for k in ("frames", "gradients", "gathered")}
     draws = {**cases[0], **few, "method": "draws", "parameter": "draw", "positions": [1, 2, 3, 4], "objects": None}
     draws |= {"curve": {"x": [1, 2, 3, 4], "y": [-3.0, 1.5, 0.2, 40.0]}, "curve_label": "logit"}
     uneven = {**cases[0], **few, "method": "uneven", "positions": [0, 0.4, 0.45, 1]}
-    page, root = open_page(url=scrub_path([draws, uneven]).to_file(tmp_path / "draws.html").as_uri())
+    page, root = open_explorable(url=scrub_path([draws, uneven]).to_file(tmp_path / "draws.html").as_uri())
     slider = root.get_by_label("draw", exact=True)
     slider.press("End")
     assert (
@@ -303,24 +266,24 @@ def test_draws_and_uneven_positions(open_page, cases, tmp_path):
     assert slider.get_attribute("aria-valuetext") == "α = 0.450"
 
 
-def test_slider_stands_under_the_dot(open_page):
-    _, root = open_page()
+def test_slider_stands_under_the_dot(open_explorable):
+    _, root = open_explorable()
     root.evaluate("r => r.__explorable.go(10)")
     dot, track = root.locator(".icg-x-dot").bounding_box(), root.get_by_label("alpha").bounding_box()
     thumb = track["x"] + 12 + (track["width"] - 24) * 10 / (STEPS - 1)
     assert dot["x"] + dot["width"] / 2 == pytest.approx(thumb, abs=1)
 
 
-def test_without_javascript_the_static_picture_is_shown(open_page):
-    page, root = open_page(java_script_enabled=False, ready=False)
+def test_without_javascript_the_static_picture_is_shown(open_explorable):
+    page, root = open_explorable(java_script_enabled=False, ready=False)
     picture = root.locator("img")
     assert picture.is_visible() and picture.get_attribute("alt").startswith("Along an integration path")
     assert picture.bounding_box()["width"] > 300
     assert root.locator("select").count() == 0
 
 
-def test_with_javascript_the_static_picture_gives_way(open_page):
-    _, root = open_page()
+def test_with_javascript_the_static_picture_gives_way(open_explorable):
+    _, root = open_explorable()
     assert not root.locator("img").is_visible()
 
 
@@ -336,22 +299,22 @@ def test_damaged_data_keep_the_static_picture(browser, page_file, tmp_path):
     page.close()
 
 
-def test_works_in_a_sandboxed_frame(open_page, page_file, tmp_path):
+def test_works_in_a_sandboxed_frame(open_explorable, page_file, tmp_path):
     """As Colab and some hosts show outputs: scripts allowed, but no origin of its own."""
     outer = tmp_path / "outer.html"
     inner = page_file.read_text(encoding="utf-8").replace("&", "&amp;").replace('"', "&quot;")
     outer.write_text(
         f'<meta charset="utf-8"><iframe sandbox="allow-scripts" width=900 height=900 srcdoc="{inner}"></iframe>'
     )
-    page, _ = open_page(url=outer.as_uri(), ready=False)
+    page, _ = open_explorable(url=outer.as_uri(), ready=False)
     frame = page.frame_locator("iframe")
     frame.locator(".icg-x[data-state=ready]").first.wait_for()
     frame.get_by_label("alpha").first.press("End")
     assert frame.locator(".icg-x-readout").first.inner_text().startswith("α = 1.000")
 
 
-def test_inserted_late_and_twice_as_notebooks_do(open_page, cases):
-    page, _ = open_page()
+def test_inserted_late_and_twice_as_notebooks_do(open_explorable, cases):
+    page, _ = open_explorable()
     html = scrub_path(cases[:1])._repr_html_()
     page.evaluate(
         """html => {
@@ -374,8 +337,8 @@ def test_inserted_late_and_twice_as_notebooks_do(open_page, cases):
 
 
 @pytest.mark.parametrize("width", [360, 390, 1000])
-def test_no_horizontal_overflow(open_page, width):
-    page, root = open_page(viewport={"width": width, "height": 844})
+def test_no_horizontal_overflow(open_explorable, width):
+    page, root = open_explorable(viewport={"width": width, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     tops = [root.locator(".icg-x-panel").nth(i).bounding_box()["y"] for i in range(3)]
     assert len(set(tops)) == 1  # three small pictures in a row, on a phone too
@@ -404,8 +367,8 @@ def contrast(page, selector):
         ("dark", "light", False),
     ],
 )
-def test_dark_mode(open_page, tmp_path, scheme, attribute, dark):
-    page, root = open_page(color_scheme=scheme)
+def test_dark_mode(open_explorable, tmp_path, scheme, attribute, dark):
+    page, root = open_explorable(color_scheme=scheme)
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     for selector in (".icg-x-readout", ".icg-x-note", ".icg-x-caption"):

@@ -1,7 +1,5 @@
 """The landscape in a real browser, from ``file://``: its numbers, its words, its controls, dark mode, phone."""
 
-import shutil
-
 import numpy as np
 import pytest
 import torch
@@ -11,50 +9,15 @@ from icg.explorables.landscape import landscape
 from icg.scenarios.landscapes import LANDSCAPES
 from icg.shapley import Uniform, bshap, shap_values
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844}
+HEIGHT = 1300  # of the window
 
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     return landscape().to_file(tmp_path_factory.mktemp("landscape") / "page.html")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("no chromium found")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, page_file):
-    """open_page(**context options) -> (page, the explorable); asserts afterwards that nothing went wrong."""
-    trouble, contexts = [], []
-
-    def start(ready=True, **options):
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 1300}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
-        page.goto(page_file.as_uri())
-        if ready:
-            page.wait_for_selector(".icg-x[data-state=ready]")
-        return page, page.locator(".icg-x")
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert trouble == []
 
 
 def state(root):
@@ -86,9 +49,9 @@ def verdict(root):
 
 
 @pytest.mark.parametrize("key", LANDSCAPES)
-def test_numbers_equal_pythons(open_page, key):
+def test_numbers_equal_pythons(open_explorable, key):
     """Function, gradient and the three methods, at the function's own points and at seeded ones."""
-    _, root = open_page()
+    _, root = open_explorable()
     f, rng = LANDSCAPES[key], np.random.default_rng(3)
     at = f.low + (f.high - f.low) * rng.random((200, 2))
     got = root.evaluate(
@@ -119,8 +82,8 @@ def test_numbers_equal_pythons(open_page, key):
         np.testing.assert_allclose(numbers(root), exact, atol=5.1e-4)
 
 
-def test_gap_is_that_of_the_librarys_middle_rule(open_page):
-    _, root = open_page()
+def test_gap_is_that_of_the_librarys_middle_rule(open_explorable):
+    _, root = open_explorable()
     f = LANDSCAPES["cross"]
     x = torch.tensor([[0.63, 0.47]], dtype=torch.float64)
     show(root, "cross", None, x[0].tolist())
@@ -136,8 +99,8 @@ def test_gap_is_that_of_the_librarys_middle_rule(open_page):
     assert verdict(root)[0]  # the words do not depend on the steps
 
 
-def test_strip_ends_at_the_attribution_and_follows_the_path(open_page):
-    _, root = open_page()
+def test_strip_ends_at_the_attribution_and_follows_the_path(open_explorable):
+    _, root = open_explorable()
     f = LANDSCAPES["sines"]
     show(root, "sines")
     for alpha in (0.25, 0.5, 1.0):
@@ -174,8 +137,8 @@ WORDS = [
 ]
 
 
-def test_words_fit_the_numbers(open_page):
-    _, root = open_page()
+def test_words_fit_the_numbers(open_explorable):
+    _, root = open_explorable()
     for key, baseline, point, title, words in WORDS:
         show(root, key, baseline, point)
         found, text = verdict(root)
@@ -183,9 +146,9 @@ def test_words_fit_the_numbers(open_page):
         assert root.locator(".icg-land-diagonal").count() == ("x₁ = x₂" in text)
 
 
-def test_transfer_is_said_exactly_where_it_happens(open_page):
+def test_transfer_is_said_exactly_where_it_happens(open_explorable):
     """Over a grid of inputs: "transfer" or "nothing" are said where a feature without effect at corners is paid."""
-    _, root = open_page()
+    _, root = open_explorable()
     f = LANDSCAPES["cross"]
     side = torch.arange(0.05, 1, 0.1, dtype=torch.float64)
     x = torch.cartesian_prod(side, side)
@@ -213,8 +176,8 @@ def test_transfer_is_said_exactly_where_it_happens(open_page):
 # ---- controls
 
 
-def test_keyboard_moves_every_control(open_page):
-    page, root = open_page()
+def test_keyboard_moves_every_control(open_explorable):
+    page, root = open_explorable()
     handle = root.get_by_role("slider", name="input x")
     handle.focus()
     page.keyboard.press("ArrowRight")
@@ -283,8 +246,8 @@ def test_keyboard_moves_every_control(open_page):
     assert page.evaluate("document.activeElement.tagName") == "INPUT"  # the fields: the picture is before them
 
 
-def test_functions_that_share_their_points_keep_them(open_page):
-    _, root = open_page()
+def test_functions_that_share_their_points_keep_them(open_explorable):
+    _, root = open_explorable()
     show(root, "cross", None, [0.33, 0.77])
     root.get_by_label("Function").select_option(index=2)
     assert state(root)["key"] == "additive" and state(root)["x"] == [0.33, 0.77]
@@ -304,8 +267,8 @@ def drag(page, start, end):
     page.mouse.up()
 
 
-def test_mouse_drags_both_points(open_page):
-    page, root = open_page()
+def test_mouse_drags_both_points(open_explorable):
+    page, root = open_explorable()
     drag(page, point_on_page(root, 0.6, 0.42), point_on_page(root, 0.7, 0.9))
     assert state(root)["x"] == pytest.approx([0.7, 0.9])
     assert verdict(root)[0] == "Credit for nothing"
@@ -325,8 +288,8 @@ def test_mouse_drags_both_points(open_page):
     assert root.locator(".icg-land-walker").count() == 1
 
 
-def test_touch_on_a_phone(open_page):
-    page, root = open_page(has_touch=True, is_mobile=True, viewport=PHONE)
+def test_touch_on_a_phone(open_explorable):
+    page, root = open_explorable(has_touch=True, is_mobile=True, viewport=PHONE)
     root.locator(".icg-land-frame").scroll_into_view_if_needed()
     page.touchscreen.tap(*point_on_page(root, 0.8, 0.4))
     assert state(root)["x"] == pytest.approx([0.8, 0.4], abs=0.011)
@@ -347,8 +310,8 @@ def test_touch_on_a_phone(open_page):
 # ---- looks
 
 
-def test_ground_is_white_at_zero_and_grey_at_one_as_in_the_paper(open_page):
-    _, root = open_page()
+def test_ground_is_white_at_zero_and_grey_at_one_as_in_the_paper(open_explorable):
+    _, root = open_explorable()
     read = """(c, [u, v]) => { const copy = new OffscreenCanvas(c.width, c.height), o = copy.getContext('2d');
         o.drawImage(c, 0, 0); return [...o.getImageData(u * c.width | 0, (1 - v) * c.height | 0, 1, 1).data] }"""
     ground = root.locator(".icg-land-ground")
@@ -363,15 +326,15 @@ def test_ground_is_white_at_zero_and_grey_at_one_as_in_the_paper(open_page):
     assert root.locator(".icg-land-scale span").all_inner_texts() == ["output", "0", "8"]
 
 
-def test_without_javascript_the_static_picture_is_shown(open_page):
-    _, root = open_page(java_script_enabled=False, ready=False)
+def test_without_javascript_the_static_picture_is_shown(open_explorable):
+    _, root = open_explorable(java_script_enabled=False, ready=False)
     picture = root.locator("img")
     assert picture.is_visible() and picture.get_attribute("alt").startswith("A square seen from above")
 
 
 @pytest.mark.parametrize("width", [360, 390, 700, 1000])
-def test_no_horizontal_overflow(open_page, width):
-    page, root = open_page(viewport={"width": width, "height": 844})
+def test_no_horizontal_overflow(open_explorable, width):
+    page, root = open_explorable(viewport={"width": width, "height": 844})
     for key in LANDSCAPES:
         show(root, key)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -398,8 +361,8 @@ def contrast(page, selector):
 @pytest.mark.parametrize(
     ("scheme", "attribute", "dark"), [("light", None, False), ("dark", None, True), ("light", "dark", True)]
 )
-def test_dark_mode(open_page, scheme, attribute, dark):
-    page, root = open_page(color_scheme=scheme)
+def test_dark_mode(open_explorable, scheme, attribute, dark):
+    page, root = open_explorable(color_scheme=scheme)
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     words = (

@@ -14,6 +14,7 @@ from icg.scenarios.glyphs import CLASSES, examples
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
+HEIGHT = 1200  # of the window
 SHOWN = examples()
 INK, GROUND = ([round(100 * v) for v in greys.tolist()] for greys in (SHOWN.ink_grey, SHOWN.ground_grey))
 
@@ -27,29 +28,6 @@ def model():
 def page_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("pick") / "page.html"
     return write_page(path, pick_baseline(icg.artifacts.load_model("glyphs"), SHOWN))
-
-
-@pytest.fixture
-def open_page(browser, page_file):
-    """open_page(**context options) -> (page, the explorable); asserts afterwards that nothing went wrong."""
-    trouble, contexts = [], []
-
-    def start(ready=True, **options):
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 1200}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
-        page.goto(page_file.as_uri())
-        if ready:
-            page.wait_for_selector(".icg-x[data-state=ready]")
-        return page, page.locator(".icg-x")
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert trouble == []
 
 
 def python(model, k, greys):
@@ -121,8 +99,8 @@ def pixels(root, panel):
     return np.array(flat[2:]).reshape(flat[0], flat[1], 4)[..., :3]
 
 
-def test_credit_equals_pythons_for_many_pictures_and_greys(open_page, model):
-    _, root = open_page()
+def test_credit_equals_pythons_for_many_pictures_and_greys(open_explorable, model):
+    _, root = open_explorable()
     rng = np.random.default_rng(0)
     for k in range(len(SHOWN)):
         for greys in ([INK[k]], [GROUND[k]], [int(rng.integers(101))], [0, 100]):
@@ -130,15 +108,15 @@ def test_credit_equals_pythons_for_many_pictures_and_greys(open_page, model):
             check_against_python(root, model)
 
 
-def test_probabilities_of_any_picture_equal_pythons(open_page, model):
-    _, root = open_page()
+def test_probabilities_of_any_picture_equal_pythons(open_explorable, model):
+    _, root = open_explorable()
     noise = torch.rand(1, 1, 16, 16, generator=torch.Generator().manual_seed(3))
     ours = root.evaluate("(r, x) => r.__explorable.probabilities(Float64Array.from(x))", noise.flatten().tolist())
     assert ours == pytest.approx(model(noise).softmax(1)[0].tolist(), abs=1e-4)
 
 
-def test_curve_is_zero_at_the_glyphs_grey_and_one_at_the_grounds(open_page, model):
-    page, root = open_page()
+def test_curve_is_zero_at_the_glyphs_grey_and_one_at_the_grounds(open_explorable, model):
+    page, root = open_explorable()
     root.evaluate("r => r.__explorable.choose(4)")
     page.wait_for_function("r => r.__explorable.curves[4].length === 101", arg=root.element_handle(), timeout=120_000)
     curve = root.evaluate("r => r.__explorable.curves[4]")
@@ -147,8 +125,8 @@ def test_curve_is_zero_at_the_glyphs_grey_and_one_at_the_grounds(open_page, mode
     assert curve[90] == pytest.approx((credit.abs()[SHOWN.ink[4, 0]].sum() / credit.abs().sum()).item(), abs=1e-3)
 
 
-def test_keyboard_moves_every_control(open_page, model):
-    page, root = open_page()
+def test_keyboard_moves_every_control(open_explorable, model):
+    page, root = open_explorable()
     assert state(root)[:2] == [0, [0]]
     menu = root.locator("select")
     menu.focus()
@@ -197,8 +175,8 @@ def test_keyboard_moves_every_control(open_page, model):
     assert root.locator("[aria-live=polite]").inner_text().startswith("Grey 0.50. 0 % of the credit on the glyph.")
 
 
-def test_mouse_and_touch(open_page, model):
-    page, root = open_page(has_touch=True, viewport=PHONE)
+def test_mouse_and_touch(open_explorable, model):
+    page, root = open_explorable(has_touch=True, viewport=PHONE)
     picture = root.locator(".icg-pb-surface").bounding_box()
 
     def place(pixel):
@@ -244,8 +222,8 @@ def test_mouse_and_touch(open_page, model):
         assert min(size["width"], size["height"]) >= 40
 
 
-def test_pictures_show_the_numbers(open_page, model):
-    _, root = open_page()
+def test_pictures_show_the_numbers(open_explorable, model):
+    _, root = open_explorable()
     root.evaluate("r => { r.__explorable.choose(3); r.__explorable.take([15]); }")
     image = np.rint(SHOWN.images[3, 0].numpy() * 255)
     assert np.abs(pixels(root, 0)[..., 0] - image).max() <= 1
@@ -278,14 +256,14 @@ def test_pictures_show_the_numbers(open_page, model):
         (2, [0, 100], r"middle grey, like this glyph’s, loses as much as it earns\. The glyph gets \d\.\d %"),
     ],
 )
-def test_words_say_what_happens(open_page, picture, greys, words):
-    _, root = open_page()
+def test_words_say_what_happens(open_explorable, picture, greys, words):
+    _, root = open_explorable()
     root.evaluate("(r, [k, g]) => { r.__explorable.choose(k); r.__explorable.take(g); }", [picture, greys])
     assert re.search(words, root.locator(".icg-pb-words").inner_text())
 
 
-def test_a_preset_stays_what_it_is_called_when_the_picture_changes(open_page):
-    _, root = open_page()
+def test_a_preset_stays_what_it_is_called_when_the_picture_changes(open_explorable):
+    _, root = open_explorable()
     root.get_by_role("button", name="ground’s grey").click()
     root.locator("select").select_option(index=6)
     assert state(root)[:2] == [6, [GROUND[6]]]
@@ -295,8 +273,8 @@ def test_a_preset_stays_what_it_is_called_when_the_picture_changes(open_page):
 
 
 @pytest.mark.parametrize("width", [360, 390, 1000])
-def test_no_horizontal_overflow(open_page, width):
-    page, root = open_page(viewport={"width": width, "height": 844})
+def test_no_horizontal_overflow(open_explorable, width):
+    page, root = open_explorable(viewport={"width": width, "height": 844})
     for k, greys in ((0, [0]), (2, [0, 100])):
         root.evaluate("(r, [k, g]) => { r.__explorable.choose(k); r.__explorable.take(g); }", [k, greys])
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -307,8 +285,8 @@ def test_no_horizontal_overflow(open_page, width):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_readable_in_both_schemes(open_page, scheme):
-    _, root = open_page(color_scheme=scheme)
+def test_readable_in_both_schemes(open_explorable, scheme):
+    _, root = open_explorable(color_scheme=scheme)
     for selector in (".icg-x-readout", ".icg-x-note", ".icg-pb-words"):
         ink, paper = root.locator(selector).first.evaluate(
             "e => [getComputedStyle(e).color, getComputedStyle(e.closest('.icg-x')).backgroundColor]"
@@ -322,7 +300,7 @@ def test_readable_in_both_schemes(open_page, scheme):
         assert (light[1] < 0.5) == (scheme == "dark")
 
 
-def test_without_javascript_the_static_picture_is_shown(open_page):
-    _, root = open_page(ready=False, java_script_enabled=False)
+def test_without_javascript_the_static_picture_is_shown(open_explorable):
+    _, root = open_explorable(ready=False, java_script_enabled=False)
     picture = root.locator("img")
     assert picture.is_visible() and "no credit at all" in picture.get_attribute("alt")

@@ -1,7 +1,6 @@
 """The explorable "steps and rules" in a real browser, from ``file://``: numbers, controls, dark mode, phone."""
 
 import math
-import shutil
 
 import numpy as np
 import pytest
@@ -10,12 +9,10 @@ from icg.explorables.html import write_page
 from icg.explorables.steps import FUNCTIONS, RULES, completeness_gap, nodes, steps_and_rules
 from icg.paths import quadrature
 
-sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PHONE = {"width": 390, "height": 844}
+HEIGHT = 1600  # of the window
 
 
 @pytest.fixture(scope="module")
@@ -24,39 +21,6 @@ def page_file(tmp_path_factory):
     first = steps_and_rules("kinks", "riemann_middle", 8)
     second = steps_and_rules("jump", "adaptive", 32, title="Another", fallback=first.fallback)
     return write_page(path, first, second)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM:
-        pytest.skip("no chromium found")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser, page_file):
-    """open_page(**context options) -> (page, the first explorable); asserts afterwards that nothing went wrong."""
-    trouble, contexts = [], []
-
-    def start(ready=True, **options):
-        context = browser.new_context(**{"viewport": {"width": 1000, "height": 1600}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
-        page.goto(page_file.as_uri())
-        if ready:
-            page.wait_for_selector(".icg-x[data-state=ready] >> nth=-1")
-        return page, page.locator(".icg-x").first
-
-    yield start
-    for context in contexts:
-        context.close()
-    assert trouble == []
 
 
 def measure(root, function, rule, n):
@@ -81,8 +45,8 @@ def shown_gap(root):
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_numbers_equal_pythons(open_page, function):
-    _, root = open_page()
+def test_numbers_equal_pythons(open_explorable, function):
+    _, root = open_explorable()
     for k, rule in enumerate(RULES):
         for n in (2, 3, 8, 31, 64):
             found = measure(root, function, rule, n)
@@ -100,8 +64,8 @@ def test_numbers_equal_pythons(open_page, function):
                 assert ("too much" if found["gap"] > 0 else "too little") in readout(root)
 
 
-def test_newton_finds_every_gauss_legendre_rule(open_page):
-    _, root = open_page()
+def test_newton_finds_every_gauss_legendre_rule(open_explorable):
+    _, root = open_explorable()
     for n in range(1, 65):
         found = measure(root, "smooth", "gausslegendre", n)
         assert np.allclose(
@@ -109,8 +73,8 @@ def test_newton_finds_every_gauss_legendre_rule(open_page):
         )
 
 
-def test_keyboard_moves_every_control(open_page):
-    page, root = open_page()
+def test_keyboard_moves_every_control(open_explorable):
+    page, root = open_explorable()
     slider = root.get_by_role("slider")
     assert slider.get_attribute("aria-valuetext") == "n = 8"
     before = readout(root)
@@ -142,8 +106,8 @@ def test_keyboard_moves_every_control(open_page):
     assert page.locator(".icg-x").nth(1).get_by_role("radio", name="adaptive").is_checked()  # a group of its own
 
 
-def test_mouse_and_touch(open_page):
-    page, root = open_page(has_touch=True)
+def test_mouse_and_touch(open_explorable):
+    page, root = open_explorable(has_touch=True)
     slider = root.get_by_role("slider")
     box = slider.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
@@ -176,8 +140,8 @@ def test_mouse_and_touch(open_page):
         assert min(size["width"], size["height"]) >= 40
 
 
-def test_pictures_follow_the_numbers(open_page):
-    _, root = open_page()
+def test_pictures_follow_the_numbers(open_explorable):
+    _, root = open_explorable()
     areas, marks = root.locator(".icg-x-steps-area"), root.locator(".icg-x-steps-node")
     assert areas.count() == marks.count() == 8
     root.get_by_role("radio", name="trapezoid").click()
@@ -198,16 +162,16 @@ def test_pictures_follow_the_numbers(open_page):
     assert bar["height"] > 60 and len(areas.all()) == 1
 
 
-def test_without_javascript_the_static_picture_is_shown(open_page):
-    _, root = open_page(java_script_enabled=False, ready=False)
+def test_without_javascript_the_static_picture_is_shown(open_explorable):
+    _, root = open_explorable(java_script_enabled=False, ready=False)
     picture = root.locator("img")
     assert picture.is_visible() and picture.get_attribute("alt").startswith("The gradient along a path (kinks")
     assert picture.bounding_box()["width"] > 300
 
 
 @pytest.mark.parametrize("width", [360, 390, 1000])
-def test_no_horizontal_overflow(open_page, width):
-    page, root = open_page(viewport={"width": width, "height": 844})
+def test_no_horizontal_overflow(open_explorable, width):
+    page, root = open_explorable(viewport={"width": width, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     path, race = (root.locator(f".icg-x-steps-{name}").bounding_box() for name in ("path", "race"))
     assert (path["y"] == race["y"]) == (width == 1000)  # side by side, or one above the other on a phone
@@ -234,8 +198,8 @@ def contrast(page, selector):
     ("scheme", "attribute", "dark"),
     [("light", None, False), ("dark", None, True), ("light", "dark", True), ("dark", "light", False)],
 )
-def test_dark_mode(open_page, scheme, attribute, dark):
-    page, root = open_page(color_scheme=scheme)
+def test_dark_mode(open_explorable, scheme, attribute, dark):
+    page, root = open_explorable(color_scheme=scheme)
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     for selector in (".icg-x-readout", ".icg-x-caption", ".icg-x-steps-rules span", ".icg-x-chart text"):
