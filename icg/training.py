@@ -72,6 +72,8 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every: int = 500,
     stop_after: int | None = None,
+    watch: Callable[[int, nn.Module], None] | None = None,
+    watch_every: int = 500,
     progress: bool = True,
     device: str | torch.device = "cpu",
 ) -> nn.Module | None:
@@ -84,6 +86,8 @@ def train(
         checkpoint: file to save to and to resume from; written atomically every ``checkpoint_every`` steps and at
             SIGTERM or Ctrl-C.
         stop_after: stop (and save) before this step, as if killed there; for tests and for work in pieces.
+        watch: for learning curves: ``watch(steps_done, model)`` is called every ``watch_every`` steps and at the end
+            with the averaged model in eval mode, which it must not change. A resumed run may repeat a call.
 
     Returns:
         The averaged model in eval mode, or ``None`` if stopped before the last step.
@@ -118,6 +122,8 @@ def train(
                     return None
                 if step > first and step % checkpoint_every == 0:
                     save(step)
+                if watch is not None and step and step % watch_every == 0:
+                    watch(step, averaged.module.eval())
                 torch.manual_seed(_step_seed(recipe.seed, step))
                 generator.manual_seed(_step_seed(recipe.seed, step))
                 for group in optimiser.param_groups:
@@ -153,6 +159,8 @@ def train(
                 bar.update()
                 bar.set_postfix(loss=f"{loss_mean:.4f}", accuracy=f"{accuracy_mean:.3f}", refresh=False)
         save(recipe.steps)
+    if watch is not None:
+        watch(recipe.steps, averaged.module.eval())
     return averaged.module.eval().to(memory_format=torch.contiguous_format)
 
 

@@ -236,6 +236,23 @@ def test_the_optimiser_takes_steps_of_the_scheduled_size(tmp_path):
     torch.testing.assert_close(moved, torch.full((2,), 1e-2 / 5), rtol=1e-3, atol=0)
 
 
+def test_watching_sees_the_averaged_model_and_changes_nothing(straight, tmp_path):
+    seen = {}
+
+    def watch(steps, model):
+        torch.rand(3)  # a watcher may draw random numbers
+        seen[steps] = (not model.training, [p.clone() for p in model.parameters()])
+
+    options = {"watch": watch, "watch_every": 10, "checkpoint": tmp_path / "run.pt"}
+    assert run(stop_after=13, **options) is None
+    assert list(seen) == [10]
+    model = run(**options)
+    assert same(model, straight)
+    assert list(seen) == [10, 20, 24] and all(evaluating for evaluating, _ in seen.values())
+    assert all(torch.equal(a, b) for a, b in zip(seen[24][1], model.parameters(), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(seen[10][1], seen[20][1], strict=True))
+
+
 def test_the_model_returned_is_the_average_of_the_weights(tmp_path):
     run(checkpoint=tmp_path / "a.pt", stop_after=1)
     first = torch.load(tmp_path / "a.pt", weights_only=True)["model"]
