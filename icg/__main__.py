@@ -25,6 +25,44 @@ TRAINED = {
     "burnt-snacks": ("burnt_snacks", "BurntSnacksNet", None),
     "burnt-snacks-paper-mix": ("burnt_snacks", "BurntSnacksNet", 1),
     "glyphs": ("glyphs", "GlyphsNet", None),
+    "local-minimum": ("local_minimum", "LocalMinimumNet", None),
+    "glyphs-certainty": ("certain_glyphs", "CertainGlyphsNet", None),
+    "glyphs-gated": ("certain_glyphs", "GatedGlyphsNet", None),
+    "mnist": ("mnist", "MnistNet", None),
+    "mnist-plain": ("mnist", "MnistPlainNet", None),
+    "mnist-in-space": ("mnist_in_space", "MnistInSpaceNet", None),
+    "mnist-in-space-plain": ("mnist_in_space", "MnistInSpacePlainNet", None),
+    "imagenette-resnet50": ("imagenette", "CertaintyResNet", None),
+    "imagenette-resnet18": ("imagenette", "CertaintyResNet", None),
+}
+ALIASES = {"imagenette": "imagenette-resnet50"}
+
+
+def _burnt_snacks(options) -> dict:
+    return _given(n=options.images, agn_steps=options.agn_steps, bf16=options.bf16, methods=_list(options.methods))
+
+
+def _list(names: str | None) -> tuple[str, ...] | None:
+    return tuple(name.strip() for name in names.split(",")) if names else None
+
+
+def _numbers(names: str | None) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(name) for name in _list(names)) if names else None
+    except ValueError:
+        raise ValueError(f"expected numbers with commas between them, got {names!r}") from None
+
+
+def _given(**options) -> dict:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+# What can be reproduced: the module in icg.reproduce, and what its run() is told of the options.
+REPRODUCED = {
+    "burnt-snacks": ("burnt_snacks", _burnt_snacks),
+    "local-minimum": ("local_minimum", lambda o: _given(n=o.inputs, n_seeds=o.seeds, steps=o.steps)),
+    "certainty-ablation": ("certainty_ablation", lambda o: _given(arms=_list(o.arms), seeds=o.seeds, steps=o.steps)),
+    "mnist-curves": ("mnist_curves", lambda o: _given(seeds=o.seeds, only=_numbers(o.only), steps=o.steps)),
 }
 
 
@@ -38,18 +76,24 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a model of the book, or go on with it, and write weights and card")
-    train.add_argument("name", choices=list(TRAINED))
+    train.add_argument("name", choices=[*TRAINED, *ALIASES])
     train.add_argument("--steps", type=int, help="optimiser steps of each stage (default: the recipe's)")
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--checkpoint", type=Path, help="default: runs/NAME-SEED.pt")
+    train.add_argument("--device", default="cpu", help="e.g. cuda; several: torchrun --nproc-per-node N -m icg train …")
     train.set_defaults(run=_train)
 
     reproduce = commands.add_parser("reproduce", help="measure what a chapter shows, and write data/results/NAME.json")
-    reproduce.add_argument("name", choices=["burnt-snacks"])
+    reproduce.add_argument("name", choices=list(REPRODUCED))
     reproduce.add_argument("--images", type=int, default=200, help="images of each class (default: %(default)s)")
     reproduce.add_argument("--agn-steps", type=int, default=100, help="steps per AGN baseline (default: %(default)s)")
     reproduce.add_argument("--bf16", action="store_true", help="mixed precision where it does no harm: twice as fast")
     reproduce.add_argument("--methods", help="only these, e.g. AGN,EG (several processes can share the work)")
+    reproduce.add_argument("--arms", help="certainty-ablation: only these, e.g. uniform,full mix")
+    reproduce.add_argument("--inputs", type=int, help="local-minimum: random inputs (default: 1000)")
+    reproduce.add_argument("--seeds", type=int, help="trainings, from seed 0 on (default: 5; mnist-curves: 3)")
+    reproduce.add_argument("--only", help="mnist-curves: train only these of the seeds, e.g. 1,2")
+    reproduce.add_argument("--steps", type=int, help="optimiser steps of each training stage (default: the recipe's)")
     reproduce.set_defaults(run=_reproduce)
     for sub in (train, reproduce):
         sub.add_argument("--data", type=Path, help="folder to write to (default: the checkout's data/)")
@@ -85,48 +129,83 @@ def _data_folder(options) -> Path:
 
 
 def _train(options, command: str) -> int:
+    from .training import processes_of_torchrun
+
+    _threads(options)
+    _data_folder(options)
+    with processes_of_torchrun(_device(options.device)) as (device, rank):
+        return _train_here(options, command, device, rank)
+
+
+def _train_here(options, command: str, device, rank: int) -> int:
     from dataclasses import asdict, replace
     from importlib import import_module
 
     from . import models
-    from .artifacts import provenance, save_model
+    from .artifacts import provenance, round_to_half, save_model
     from .training import train
 
-    _threads(options)
-    folder = _data_folder(options)
-    module, network, n_stages = TRAINED[options.name]
+    name = ALIASES.get(options.name, options.name)
+    module, network, n_stages = TRAINED[name]
     scenario = import_module(f".scenarios.{module}", __package__)
-    first = options.checkpoint or Path("runs") / f"{options.name}-{options.seed}.pt"
+    first = options.checkpoint or Path("runs") / f"{name}-{options.seed}.pt"
+    large = hasattr(scenario, "prepare")  # photographs: they come from the disk, and the weights are large
+    if large:
+        plan = scenario.prepare(
+            name, first.with_suffix(".curve.json"), steps=options.steps, seed=options.seed, device=device
+        )
+        make_first, stages, evaluate = plan.make, plan.stages, plan.evaluate
+        watching = {"watch": plan.watch, "watch_every": plan.watch_every}
+    else:
+        stages = scenario.STAGES[name] if isinstance(scenario.STAGES, dict) else scenario.STAGES[:n_stages]
+        make_first, evaluate = getattr(models, network), scenario.evaluate
+        watching = {}
     model, recipes = None, []
-    for number, (recipe, batch) in enumerate(scenario.STAGES[:n_stages], start=1):
+    for number, (recipe, batch) in enumerate(stages, start=1):
         steps = recipe.steps if options.steps is None else options.steps
         recipe = replace(recipe, seed=options.seed, steps=steps)
         checkpoint = first if number == 1 else first.with_name(f"{first.stem}-stage{number}{first.suffix}")
-        make = getattr(models, network) if number == 1 else (lambda trained=model: trained)
-        model = train(make, batch, recipe, checkpoint=checkpoint)
+        make = make_first if number == 1 else (lambda trained=model: trained)
+        model = train(make, batch, recipe, checkpoint=checkpoint, device=device, **watching)
         if model is None:
-            print(f"stopped; the same command goes on from {checkpoint}")
+            if rank == 0:
+                print(f"stopped; the same command goes on from {checkpoint}")
             return 130
         recipes.append(asdict(recipe))
-    metrics = scenario.evaluate(model)
-    made = provenance(command, options.seed)
-    path = save_model(model, options.name, folder, training={"stages": recipes}, metrics=metrics, made=made)
+    if rank > 0:
+        return 0
+    if large:
+        round_to_half(model)  # what is measured is what is written
+    metrics = evaluate(model if large else model.cpu())
+    made = provenance(command, options.seed, device)
+    path = save_model(
+        model, name, _data_folder(options), training={"stages": recipes}, metrics=metrics, made=made, half=large
+    )
     print(f"accuracy {metrics['accuracy']['all']:.4f} on {metrics['accuracy']['images']} fresh images; wrote {path}")
     return 0
 
 
-def _reproduce(options, command: str) -> int:
-    from .reproduce import burnt_snacks
+def _device(name: str):
+    import torch
 
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"can't use --device {name}: {str(error).splitlines()[0]}") from None
+    return torch.device(name)
+
+
+def _reproduce(options, command: str) -> int:
+    from importlib import import_module
+
+    module, settings = REPRODUCED[options.name]
+    experiment = import_module(f".reproduce.{module}", __package__)
     _threads(options)
-    path = burnt_snacks.run(
+    path = experiment.run(
         data_folder=_data_folder(options),
         work_folder=Path("runs") / "reproduce",
-        n=options.images,
-        agn_steps=options.agn_steps,
-        bf16=options.bf16,
-        methods=tuple(options.methods.split(",")) if options.methods else burnt_snacks.METHODS,
         command=command,
+        **settings(options),
     )
     print(f"wrote {path}")
     return 0

@@ -149,21 +149,38 @@ def provenance(command: str, seed: int, device: str | torch.device = "cpu") -> d
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def save_model(model: torch.nn.Module, name: str, folder: Path, *, training: dict, metrics: dict, made: dict) -> Path:
+def round_to_half(model: torch.nn.Module) -> None:
+    """Round weights to what ``save_model(half=True)`` can keep, in place: measure after this."""
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            value.copy_(_half(value))
+
+
+def _half(value: torch.Tensor) -> torch.Tensor:
+    # Biases and what batch norm keeps are vectors: next to nothing in size, and not safe in so few digits.
+    return value.half() if value.ndim > 1 and value.is_floating_point() else value
+
+
+def save_model(
+    model: torch.nn.Module, name: str, folder: Path, *, training: dict, metrics: dict, made: dict, half: bool = False
+) -> Path:
     """Write ``weights/NAME.safetensors`` and its card into a data folder, and bring the manifest up to date.
 
     Args:
         training: the recipe. metrics: measured on these very weights. made: :func:`provenance`.
+        half: keep weights in float16 (biases and batch norm in float32); they are loaded as float32. For large models.
     """
     from safetensors.torch import save_file
 
     path = Path(folder) / "weights" / f"{name}.safetensors"
     with atomic_write(path) as temporary:
-        save_file({key: value.contiguous().cpu() for key, value in model.state_dict().items()}, temporary)
+        state = {key: _half(value) if half else value for key, value in model.state_dict().items()}
+        save_file({key: value.contiguous().cpu() for key, value in state.items()}, temporary)
         temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     card = {
         "name": name,
         "architecture": type(model).__name__,
+        **({"config": model.config} if hasattr(model, "config") else {}),
         "parameters": sum(p.numel() for p in model.parameters()),
         "input": ["N", *model.input_shape],
         "sha256": sha256(path),
@@ -211,8 +228,8 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
         )
     if sha256(path) != card.get("sha256"):
         raise ArtifactError(f"{path} is cut short or altered (its SHA-256 is not the card's); restore or download it")
-    model = ARCHITECTURES[card["architecture"]]()
     try:
+        model = ARCHITECTURES[card["architecture"]](**card.get("config", {}))
         model.load_state_dict(load_file(path))
     except Exception as error:
         raise ArtifactError(

@@ -1,5 +1,8 @@
 """The networks of the book. All take joined inputs (values, then certainty) and return logits."""
 
+from pathlib import Path
+
+import torch
 from torch import Tensor, nn
 
 
@@ -65,6 +68,12 @@ def check_input(joined: Tensor, shape: tuple[int, ...]) -> None:
         )
 
 
+def check_images(images: Tensor, shape: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` unless ``images`` is ``(N, *shape)``."""
+    if tuple(images.shape[1:]) != shape:
+        raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(images.shape)}")
+
+
 class GlyphsNet(nn.Sequential):
     """The network of the glyphs (not in the paper): 256, 48, 24 and 5 units with tanh between, 13,637 parameters.
 
@@ -95,5 +104,324 @@ class GlyphsNet(nn.Sequential):
         return super().forward(images)
 
 
+class LocalMinimumNet(nn.Module):
+    """The network of the Local Minimum scenario (after figure 13 of the paper).
+
+    One network, shared by the components, turns each one's value and certainty into a few numbers; their mean over the
+    six components is all that the second network sees. (The paper says sum; its authors' code takes the mean.)
+
+    ``LocalMinimumNet(width=500, features=1, hidden=20)`` is the paper's, with 1,255,843 parameters. One number per
+    component can hardly say both what is known and how much of it is; and 500 units cost ten times as much as 64.
+
+    Input: ``(N, 2, 6)``, values in [0, 1] and certainty. Output: logits ``(N, 2)``.
+
+    Attributes:
+        component: ``(..., 2)`` to ``(..., features)``, six layers of ``width`` units and one of ``features``.
+        decision: ``(N, features)`` to ``(N, 2)``, four layers of ``hidden`` units and the logits.
+        config: the arguments that build the same network again; a card keeps them.
+
+    >>> import torch
+    >>> LocalMinimumNet()(torch.zeros(1, 2, 6)).shape
+    torch.Size([1, 2])
+    """
+
+    certainty_aware = True
+    input_shape = (2, 6)
+
+    def __init__(self, width: int = 64, features: int = 16, hidden: int = 64):
+        super().__init__()
+        for name, value in (("width", width), ("features", features), ("hidden", hidden)):
+            if value < 1:
+                raise ValueError(f"expected {name} >= 1, got {value}")
+        self.config = {"width": width, "features": features, "hidden": hidden}
+        self.component = nn.Sequential(*_leaky(2, *[width] * 6, features))
+        self.decision = nn.Sequential(*_leaky(features, *[hidden] * 4), nn.Linear(hidden, 2))
+        xavier_(self)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        check_input(joined, self.input_shape)
+        return self.decision(self.component(joined.movedim(1, 2)).mean(1))
+
+
+def _leaky(*sizes: int) -> list[nn.Module]:
+    pairs = zip(sizes[:-1], sizes[1:], strict=True)
+    return [module for pair in pairs for module in (nn.Linear(*pair), nn.LeakyReLU(0.02))]
+
+
+class CertaintyResNet(nn.Module):
+    """A torchvision ResNet that takes a certainty (paper, A.4.1): see :func:`certainty_resnet`.
+
+    Input: joined ``(N, 4, H, W)``, RGB in [0, 1] and certainty, H and W at least 32. Output: logits ``(N, K)``.
+
+    Colours are normalised inside, with ImageNet's mean and standard deviation. A 1x1 convolution with ReLU and without
+    batch norm mixes colours and certainty into ``front`` channels, which the stem takes instead of three.
+
+    Attributes:
+        config: the arguments that build the same network again; a card keeps them.
+        input_shape: ``(4, size, size)``, what it is meant for; other sizes work too.
+    """
+
+    certainty_aware = True
+
+    def __init__(self, arch: str = "resnet50", num_classes: int = 10, front: int = 64, size: int = 128):
+        super().__init__()
+        from torchvision import models  # slow to import
+
+        known = [name for name in models.list_models(module=models) if "resne" in name]
+        if arch not in known:
+            raise ValueError(f"expected arch to be one of torchvision's ResNets ({', '.join(known)}), got {arch!r}")
+        for name, value, least in (("num_classes", num_classes, 2), ("front", front, 6), ("size", size, 32)):
+            if value < least:
+                raise ValueError(f"expected {name} >= {least}, got {value}")
+        self.config = {"arch": arch, "num_classes": num_classes, "front": front, "size": size}
+        self.input_shape = (4, size, size)
+        # Certainty, the fourth channel, stays as it is.
+        self.register_buffer("mean", torch.tensor([*IMAGENET_MEAN, 0.0]).view(4, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([*IMAGENET_STD, 1.0]).view(4, 1, 1), persistent=False)
+        self.front = nn.Conv2d(4, front, 1)
+        nn.init.kaiming_normal_(self.front.weight, nonlinearity="relu")
+        nn.init.zeros_(self.front.bias)
+        self.resnet = models.get_model(arch, weights=None, num_classes=num_classes)
+        self.resnet.conv1 = nn.Conv2d(front, self.resnet.conv1.out_channels, 7, stride=2, padding=3, bias=False)
+        nn.init.kaiming_normal_(self.resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
+
+    def forward(self, joined: Tensor) -> Tensor:
+        if joined.ndim != 4 or joined.shape[1] != 4 or min(joined.shape[2:]) < 32:
+            raise ValueError(
+                "expected joined inputs of shape (N, 4, H, W), RGB and certainty, H and W at least 32, "
+                f"got {tuple(joined.shape)}"
+            )
+        return self.resnet(self.front((joined - self.mean) / self.std).relu())
+
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+GATE = 2.7  # more than any normalised colour: (1 - 0.406) / 0.225 = 2.64
+
+
+def certainty_resnet(
+    arch: str = "resnet50",
+    num_classes: int = 10,
+    *,
+    checkpoint: dict[str, Tensor] | str | Path | None = None,
+    front: int = 64,
+    size: int = 128,
+) -> CertaintyResNet:
+    """A ResNet with a certainty channel, untrained or starting from an ordinary torchvision ResNet.
+
+    Args:
+        arch: a torchvision ResNet by name ("resnet18", "resnet50", "wide_resnet50_2", "resnext50_32x4d", …).
+        num_classes: K.
+        checkpoint: a torchvision state dict of the same ``arch``, or a file of one. The network then computes at
+            certainty 1 what the checkpoint computed (on normalised colours), and at certainty 0 nothing of the values
+            passes. Without ``fc.weight`` and ``fc.bias`` in it, the last layer is a fresh one.
+        front: channels after the 1x1 convolution; the paper has 64.
+        size: side of the images that it is meant for; others work too.
+
+    Raises:
+        ValueError: an unknown ``arch``, or a checkpoint that can't be read or doesn't fit.
+
+    Source: paper, A.4.1.
+
+    >>> certainty_resnet("resnet18")(torch.zeros(1, 4, 64, 64)).shape
+    torch.Size([1, 10])
+    """
+    model = CertaintyResNet(arch, num_classes, front, size)
+    if checkpoint is None:
+        return model
+    if not isinstance(checkpoint, dict):
+        try:
+            checkpoint = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        except Exception as error:
+            raise ValueError(f"can't read the checkpoint {checkpoint} ({type(error).__name__}: {error})") from None
+    state = {**model.resnet.state_dict(), **checkpoint}
+    stem = state.pop("conv1.weight")
+    missing = [key for key in model.resnet.state_dict() if key not in checkpoint and not key.startswith("fc.")]
+    if missing or stem.ndim != 4 or stem.shape[1] != 3:
+        found = f"{missing[0]} is missing" if missing else f"conv1.weight has the shape {tuple(stem.shape)}"
+        raise ValueError(f"expected a checkpoint of torchvision's {arch}, with three input channels; {found}")
+    classes = state["fc.weight"].shape[0]
+    if classes != num_classes:
+        raise ValueError(
+            f"the checkpoint tells {classes} classes apart: expected num_classes={classes}, got {num_classes}; "
+            "for a fresh last layer leave fc.weight and fc.bias out of the state dict"
+        )
+    with torch.no_grad():
+        # relu(x) - relu(-x) = x, and both are 0 where the stem pads with 0. The gate is closed at certainty 0.
+        signs = torch.cat([torch.eye(3), -torch.eye(3)])
+        model.front.weight[:6] = torch.cat([signs, torch.full((6, 1), GATE)], dim=1).view(6, 4, 1, 1)
+        model.front.bias[:6] = -GATE
+        model.resnet.conv1.weight.zero_()  # what the other channels bring is to be learnt
+        model.resnet.conv1.weight[:, :6] = torch.cat([stem, -stem], dim=1)
+    state["conv1.weight"] = model.resnet.conv1.weight
+    try:
+        model.resnet.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).splitlines()[1:2]).strip()
+        raise ValueError(f"the checkpoint is not one of torchvision's {arch}: {reason}") from None
+    return model
+
+
+class CertainGlyphsNet(nn.Sequential):
+    """The network of the glyphs with certainty (not in the paper, but with its front): 17,937 parameters.
+
+    Certainty is simply one more channel of the first convolution; what it means has to be learnt. Small enough that a
+    web page can carry it. Input: ``(N, 2, 16, 16)``, lightness in [0, 1] and certainty. Output: logits ``(N, 5)``.
+
+    >>> import torch
+    >>> CertainGlyphsNet()(torch.zeros(1, 2, 16, 16)).shape
+    torch.Size([1, 5])
+    """
+
+    certainty_aware = True
+    input_shape = (2, 16, 16)
+
+    def __init__(self):
+        super().__init__(
+            *_conv(2, 12),  # 14
+            *_conv(12, 16),  # 12
+            nn.MaxPool2d(2),  # 6
+            *_conv(16, 24),  # 4
+            nn.Flatten(),
+            nn.Linear(384, 32),
+            nn.ReLU(),
+            nn.Linear(32, 5),
+        )
+        xavier_(self)
+
+    def forward(self, joined: Tensor) -> Tensor:
+        check_input(joined, self.input_shape)
+        return super().forward(joined)
+
+
+class GatedGlyphsNet(CertainGlyphsNet):
+    """:class:`CertainGlyphsNet` behind a gate: values are multiplied by their certainty before the first layer.
+
+    A value of certainty 0 then can't reach the network, so equation 2 of the paper holds exactly, before any training.
+    The certainty is joined as before. Same layers, same parameters, same input and output.
+
+    >>> import torch
+    >>> GatedGlyphsNet()(torch.zeros(1, 2, 16, 16)).shape
+    torch.Size([1, 5])
+    """
+
+    def forward(self, joined: Tensor) -> Tensor:
+        check_input(joined, self.input_shape)
+        values, certainty = joined[:, :1], joined[:, 1:]
+        return super().forward(torch.cat([values * certainty, certainty], 1))
+
+
+class MnistNet(nn.Sequential):
+    """The network of MNIST (paper, figure 14): 262,250 parameters.
+
+    Input: ``(N, 2, 28, 28)``, lightness in [0, 1] and certainty. Output: logits ``(N, 10)``.
+
+    >>> import torch
+    >>> MnistNet()(torch.zeros(1, 2, 28, 28)).shape
+    torch.Size([1, 10])
+    """
+
+    certainty_aware = True
+    input_shape = (2, 28, 28)
+
+    def __init__(self):
+        super().__init__(
+            *_conv(self.input_shape[0], 32),  # 26
+            *_conv(32, 64),  # 24
+            nn.MaxPool2d(2),  # 12
+            *_conv(64, 64),  # 10
+            nn.MaxPool2d(2),  # 5
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(1600, 128),
+            nn.ReLU(),
+            nn.Linear(128, 10),
+        )
+        xavier_(self)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        (check_input if self.certainty_aware else check_images)(inputs, self.input_shape)
+        return super().forward(inputs)
+
+
+class MnistPlainNet(MnistNet):
+    """The plain twin of :class:`MnistNet`: images ``(N, 1, 28, 28)`` without certainty.
+
+    >>> import torch
+    >>> MnistPlainNet()(torch.zeros(1, 1, 28, 28)).shape
+    torch.Size([1, 10])
+    """
+
+    certainty_aware = False
+    input_shape = (1, 28, 28)
+
+
+class MnistInSpaceNet(nn.Sequential):
+    """The network of MNIST in Space (paper, figure 15): 262,250 parameters.
+
+    Convolutions and a global maximum over windows of 28 x 28 pixels, four pixels apart: what it says of a digit depends
+    on where the digit is only by the canvas's edge and by that grid. As many parameters as :class:`MnistNet`, since a
+    5x5 convolution at one place is a linear layer.
+
+    Input: ``(N, 2, 32, 64)``, lightness in [0, 1] and certainty; canvases of other sizes, at least 28 x 28, work too.
+    Output: logits ``(N, 10)``.
+
+    >>> import torch
+    >>> MnistInSpaceNet()(torch.zeros(1, 2, 32, 64)).shape
+    torch.Size([1, 10])
+    """
+
+    certainty_aware = True
+    input_shape = (2, 32, 64)
+
+    def __init__(self):
+        super().__init__(
+            *_conv(self.input_shape[0], 32),  # 30 x 62
+            *_conv(32, 64),  # 28 x 60
+            nn.MaxPool2d(2),  # 14 x 30
+            *_conv(64, 64),  # 12 x 28
+            nn.MaxPool2d(2),  # 6 x 14
+            nn.Dropout(0.5),
+            nn.Conv2d(64, 128, 5),  # 2 x 10
+            nn.ReLU(),
+            nn.Conv2d(128, 10, 1),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+        )
+        xavier_(self)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        channels = self.input_shape[0]
+        if inputs.ndim != 4 or inputs.shape[1] != channels or min(inputs.shape[2:]) < 28:
+            what = "joined inputs" if self.certainty_aware else "images"
+            raise ValueError(
+                f"expected {what} of shape (N, {channels}, 32, 64), or another size from 28 x 28 on, "
+                f"got {tuple(inputs.shape)}"
+            )
+        return super().forward(inputs)
+
+
+class MnistInSpacePlainNet(MnistInSpaceNet):
+    """The plain twin of :class:`MnistInSpaceNet`: images ``(N, 1, 32, 64)`` without certainty.
+
+    >>> import torch
+    >>> MnistInSpacePlainNet()(torch.zeros(1, 1, 32, 64)).shape
+    torch.Size([1, 10])
+    """
+
+    certainty_aware = False
+    input_shape = (1, 32, 64)
+
+
 # By the name on a model's card.
-ARCHITECTURES = {"BurntSnacksNet": BurntSnacksNet, "GlyphsNet": GlyphsNet}
+ARCHITECTURES = {
+    "BurntSnacksNet": BurntSnacksNet,
+    "GlyphsNet": GlyphsNet,
+    "CertainGlyphsNet": CertainGlyphsNet,
+    "GatedGlyphsNet": GatedGlyphsNet,
+    "LocalMinimumNet": LocalMinimumNet,
+    "CertaintyResNet": CertaintyResNet,
+    "MnistNet": MnistNet,
+    "MnistPlainNet": MnistPlainNet,
+    "MnistInSpaceNet": MnistInSpaceNet,
+    "MnistInSpacePlainNet": MnistInSpacePlainNet,
+}

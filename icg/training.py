@@ -3,19 +3,26 @@
 A scenario brings a model and a function that draws a batch; the loop brings the optimiser, the schedule, averaged
 weights, progress, and files that survive being killed at any moment. Every step draws its randomness from its own
 seed, so a run that was stopped and resumed gives the same weights as one that ran through.
+
+With several devices, ``torchrun --nproc-per-node N -m icg train …`` starts one process for each. Every process draws
+the whole batch, the same as the others, and takes its share of it: a run has the same images and damage on any number
+of devices. (Batch norm sees the share of its own process.)
 """
 
 import math
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
@@ -83,8 +90,8 @@ def train(
         make_model: builds the untrained model; called under the recipe's seed.
         batch: ``(step, generator) -> (inputs, targets)``; targets are class numbers ``(N,)`` or distributions
             ``(N, K)``. All its randomness must come from ``generator``, which lives on ``device``.
-        checkpoint: file to save to and to resume from; written atomically every ``checkpoint_every`` steps and at
-            SIGTERM or Ctrl-C.
+        checkpoint: file to save to and to resume from; written atomically every ``checkpoint_every`` steps, every
+            five minutes, and at SIGTERM or Ctrl-C.
         stop_after: stop (and save) before this step, as if killed there; for tests and for work in pieces.
         watch: for learning curves: ``watch(steps_done, model)`` is called every ``watch_every`` steps and at the end
             with the averaged model in eval mode, which it must not change. A resumed run may repeat a call.
@@ -93,9 +100,12 @@ def train(
         The averaged model in eval mode, or ``None`` if stopped before the last step.
 
     Raises:
-        ValueError: the checkpoint belongs to another recipe.
+        ValueError: the checkpoint belongs to another recipe, or the batch can't be shared out evenly.
         FloatingPointError: the loss is no longer finite; the last good checkpoint stays.
     """
+    rank, processes = _processes()
+    if recipe.batch_size % processes:
+        raise ValueError(f"expected a batch that {processes} processes can share, got {recipe.batch_size} images")
     with torch.random.fork_rng():  # initial weights and dropout use the global state; the caller's stays as it was
         torch.manual_seed(recipe.seed)
         model = make_model().to(device)
@@ -105,39 +115,46 @@ def train(
         optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.lr, weight_decay=recipe.weight_decay)
         generator = torch.Generator(device=device)
         first = _load(checkpoint, recipe, model, averaged, optimiser)
+        runner = DistributedDataParallel(model) if processes > 1 else model
+        saved = time.monotonic()
 
         def save(step):
-            if checkpoint is not None:
+            nonlocal saved
+            saved = time.monotonic()
+            if checkpoint is not None and rank == 0:
                 _save(checkpoint, recipe, step, model, averaged, optimiser)
 
         model.train()
         loss_mean, accuracy_mean = math.nan, math.nan
         with (
             _stop_request() as stop,
-            tqdm(total=recipe.steps, initial=first, disable=not progress, unit="step", mininterval=5) as bar,
+            tqdm(
+                total=recipe.steps, initial=first, disable=not progress or rank > 0, unit="step", mininterval=5
+            ) as bar,
         ):
             for step in range(first, recipe.steps):
-                if step == stop_after or stop.is_set():
+                if step == stop_after or _over_all(stop.is_set(), device):
                     save(step)
                     return None
-                if step > first and step % checkpoint_every == 0:
+                if step > first and (step % checkpoint_every == 0 or time.monotonic() - saved > 300):
                     save(step)
-                if watch is not None and step and step % watch_every == 0:
+                if watch is not None and rank == 0 and step and step % watch_every == 0:
                     watch(step, averaged.module.eval())
-                torch.manual_seed(_step_seed(recipe.seed, step))
+                torch.manual_seed(_step_seed(recipe.seed, step) + rank * 500_000_003)  # dropout differs
                 generator.manual_seed(_step_seed(recipe.seed, step))
                 for group in optimiser.param_groups:
                     group["lr"] = recipe.lr * learning_rate(step, recipe)
-                inputs, targets = batch(step, generator)
+                inputs, targets = (whole[rank::processes] for whole in batch(step, generator))
                 if step >= recipe.dropout * recipe.steps:
                     _disable_dropout(model)
                 low = step < recipe.low_precision * recipe.steps
                 with torch.autocast(torch.device(device).type, torch.bfloat16) if low else nullcontext():
-                    logits = model(inputs)
+                    logits = runner(inputs)
                 loss = nn.functional.cross_entropy(logits.float(), targets)
-                if not math.isfinite(loss.item()):
+                loss_now = _over_all(loss.item(), device) / processes
+                if not math.isfinite(loss_now):
                     raise FloatingPointError(
-                        f"the loss became {loss.item()} at step {step}: lower the learning rate ({recipe.lr}) or check "
+                        f"the loss became {loss_now} at step {step}: lower the learning rate ({recipe.lr}) or check "
                         f"the data; the last good checkpoint is {checkpoint or 'not kept'}"
                     )
                 optimiser.zero_grad(set_to_none=True)
@@ -154,14 +171,31 @@ def train(
                 hard = targets if targets.ndim == 1 else targets.argmax(1)
                 accuracy = (logits.argmax(1) == hard).float().mean().item()
                 fade = 0.98 if math.isfinite(loss_mean) else 0.0
-                loss_mean = fade * (loss_mean if fade else 0) + (1 - fade) * loss.item()
+                loss_mean = fade * (loss_mean if fade else 0) + (1 - fade) * loss_now
                 accuracy_mean = fade * (accuracy_mean if fade else 0) + (1 - fade) * accuracy
                 bar.update()
                 bar.set_postfix(loss=f"{loss_mean:.4f}", accuracy=f"{accuracy_mean:.3f}", refresh=False)
         save(recipe.steps)
-    if watch is not None:
+    if watch is not None and rank == 0:
         watch(recipe.steps, averaged.module.eval())
     return averaged.module.eval().to(memory_format=torch.contiguous_format)
+
+
+@contextmanager
+def processes_of_torchrun(device: str | torch.device = "cpu"):
+    """Join the processes that ``torchrun`` started, if it did; gives this process's device and its number."""
+    device = torch.device(device)
+    if int(os.environ.get("WORLD_SIZE", 1)) == 1:
+        yield device, 0
+        return
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield device, dist.get_rank()
+    finally:
+        dist.destroy_process_group()
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
@@ -233,6 +267,21 @@ def _disable_dropout(model: nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):
             module.eval()
+
+
+def _processes() -> tuple[int, int]:
+    """Number of this process, and of how many that train together."""
+    together = dist.is_available() and dist.is_initialized()
+    return (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+
+
+def _over_all(number: float, device) -> float:
+    """Sum of a number over all processes."""
+    if _processes() == (0, 1):
+        return number
+    total = torch.tensor(float(number), device=device)
+    dist.all_reduce(total)
+    return total.item()
 
 
 def _step_seed(seed: int, step: int) -> int:

@@ -15,6 +15,7 @@ from .attribution_transfer import (
 )
 from .baselines import check_blind_pixels, check_double_sided, check_farthest_point, check_noisy_baselines
 from .burnt_snacks import check_certainty_path, check_integrated_gradients, check_mass_share
+from .certainty import check_absence, check_damage, check_exchange, check_faded, check_quantile
 from .integrated_gradients import (
     check_averaged_ig,
     check_completeness_gap,
@@ -22,17 +23,32 @@ from .integrated_gradients import (
     check_steps_needed,
     check_trapezoid_rule,
 )
+from .local_minimum import (
+    check_boundary,
+    check_certainty_shap,
+    check_charged_input,
+    check_component_score,
+    check_sign_agreement,
+)
 from .shapley import check_bshap_two, check_marginal, check_sampling, check_shapley, check_zero_credit
 
 __all__ = [
     "NotYet",
     "accept",
+    "check_absence",
     "check_averaged_ig",
     "check_blind_pixels",
+    "check_boundary",
     "check_bshap_two",
     "check_certainty_path",
+    "check_certainty_shap",
+    "check_charged_input",
     "check_completeness_gap",
+    "check_component_score",
+    "check_damage",
     "check_double_sided",
+    "check_exchange",
+    "check_faded",
     "check_farthest_point",
     "check_given_back",
     "check_ig_by_hand",
@@ -43,8 +59,10 @@ __all__ = [
     "check_mean_output",
     "check_misleading_input",
     "check_noisy_baselines",
+    "check_quantile",
     "check_sampling",
     "check_shapley",
+    "check_sign_agreement",
     "check_steps_needed",
     "check_trapezoid_rule",
     "check_unfair",
