@@ -287,7 +287,7 @@ function build(root, stage, data, colours) {
   // ---- the panels
   const NOTES = {
     "score": "f of each component", "exact SHAP": "ideal classifier", "certainty-SHAP": "network, 64 coalitions", "ICG": "network",
-    "BShap": "network, baseline " + data.baseline, "zero IG": "network, baseline 0", "AGN": "network, σ = 0.1", "EG": "network, random inputs",
+    "BShap": "baseline " + data.baseline, "zero IG": "baseline 0", "AGN": "network, σ = 0.1", "EG": "network, random inputs",
   };
   const panels = data.panels.map((p) => {
     const rows = state.values.map((_, i) => {

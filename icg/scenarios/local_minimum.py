@@ -39,7 +39,7 @@ PAPER_ACCURACY = 0.93
 
 RECIPE = Recipe(steps=5_500, batch_size=256, lr=3e-3, warmup=200, average=0.998)
 # A second stage with larger batches: labels of damaged inputs are noise for the most part, and must be averaged out.
-FINISH = Recipe(steps=4_000, batch_size=1024, lr=1.5e-3, warmup=100, average=0.998)
+FINISH = Recipe(steps=16_000, batch_size=1024, lr=1.5e-3, warmup=100, average=0.998)
 # Shares of a batch, once damage has grown to its full extent; the rest is undamaged.
 DAMAGED, EVEN, ABSENT = 0.38, 0.36, 0.03
 
