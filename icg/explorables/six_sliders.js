@@ -84,7 +84,7 @@ function build(root, stage, data, colours) {
   // Shares along paths, their mean; at(path, alpha) gives the components' numbers. The probability depends on their mean
   // alone. So a piece's change of it is shared by the gradient in its middle times the change of each component's
   // numbers; what that misses goes to the components in proportion. A piece is halved until its halves say the same.
-  function walk(name, at, paths) {
+  function walk(name, at, paths, jumps = () => []) {
     const { pieces, close } = data.paths[name];
     const total = new Array(n).fill(0);
     const end = (path, alpha) => { const all = at(path, alpha); return { all, p: probability(all) }; };
@@ -112,16 +112,19 @@ function build(root, stage, data, colours) {
       }
     }
     for (let path = 0; path < paths; path++) {
-      for (let k = 0, atA = end(path, 0); k < pieces; k++) {
-        const atB = end(path, (k + 1) / pieces);
-        add(path, k / pieces, (k + 1) / pieces, atA, atB, share(atA, atB), 0);
+      // Two jumps in one piece, one up and one down, would go unseen at its ends: so there are cuts at jumps.
+      const cuts = [...Array.from({ length: pieces + 1 }, (_, k) => k / pieces), ...jumps(path)].sort((a, b) => a - b);
+      for (let k = 1, atA = end(path, 0); k < cuts.length; k++) {
+        const atB = end(path, cuts[k]);
+        add(path, cuts[k - 1], cuts[k], atA, atB, share(atA, atB), 0);
         atA = atB;
       }
     }
     return total;
   }
   // The mean over straight paths, all components certain; and the path of certainty.
-  const straight = (name, values, starts) => walk(name, (path, alpha) => numbers((i, all, to) => known(starts[path][i] + alpha * (values[i] - starts[path][i]), all, to)), starts.length);
+  const passes = (values, start) => values.map((v, i) => (data.jump - start[i]) / (v - start[i])).filter((alpha) => alpha > 0 && alpha < 1);
+  const straight = (name, values, starts) => walk(name, (path, alpha) => numbers((i, all, to) => known(starts[path][i] + alpha * (values[i] - starts[path][i]), all, to)), starts.length, (path) => passes(values, starts[path]));
   const certainty = (values) => walk("ICG", (_, alpha) => numbers((i, all, to) => unsure(values[i], alpha, all, to)), 1);
   const weights = Array.from({ length: n }, (_, s) => { // of a coalition of s others: s! (5 - s)! / 6!
     let ways = n;

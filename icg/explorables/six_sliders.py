@@ -29,8 +29,9 @@ NOISE = 0.1  # standard deviation, AGN
 DRAWS = {"AGN": 50, "EG": 64}
 COLUMNS = 64  # steps of certainty
 # How a path is cut (see `walk`): pieces to begin with, and how closely halves must agree. Errors of many average out.
-PATHS = {"ICG": (96, 6e-5), "zero IG": (96, 6e-5), "AGN": (16, 1e-3), "EG": (40, 1e-3)}
+PATHS = {"ICG": (96, 6e-5), "zero IG": (96, 6e-5), "AGN": (16, 1e-3), "EG": (64, 4e-4)}
 DEEPEST = 12  # halvings
+JUMP = 0.5  # of the score: where a component passes it, a path is cut as well
 # How the page calls what it shows, and the paper's table 2.
 PANELS = {
     "score": "scaled score",
@@ -89,6 +90,7 @@ def six_sliders(
         "draws": draws().tolist(),
         "paths": {name: {"pieces": pieces, "close": close} for name, (pieces, close) in PATHS.items()},
         "deepest": DEEPEST,
+        "jump": JUMP,
         "errors": network.errors,
         "classes": local_minimum.CLASSES,
     }
@@ -125,7 +127,8 @@ def walk(component, decide, start: np.ndarray, end: np.ndarray, pieces: int, clo
     The probability depends on the mean of the components' numbers alone. So a piece's change of it is shared by the
     gradient in its middle times the change of each component's numbers; what that misses goes to the components in
     proportion. That is complete with any pieces, and needs no derivative of the table. A piece is halved until its
-    halves say the same to within ``close``: where a component jumps, or the decision falls.
+    halves say the same to within ``close``: where a component jumps, or the decision falls. Where two components jump
+    in one piece, one up and one down, its ends would know nothing of it: so paths are cut at each jump to begin with.
 
     Args:
         component: values and certainties, any shape, to numbers ``(..., F)``.
@@ -147,8 +150,11 @@ def walk(component, decide, start: np.ndarray, end: np.ndarray, pieces: int, clo
         return gained + missed[:, None] * size / np.maximum(size.sum(1, keepdims=True), 1e-300)
 
     total = np.zeros((len(start), local_minimum.SIZE))
-    path, a = (t.ravel() for t in np.meshgrid(np.arange(len(start)), np.arange(pieces) / pieces, indexing="ij"))
-    b = a + 1 / pieces
+    even = np.tile(np.arange(pieces + 1) / pieces, (len(start), 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a component that stands still
+        jumps = np.nan_to_num((JUMP - start[:, 0]) / (end[:, 0] - start[:, 0])).clip(0, 1)
+    cuts = np.sort(np.concatenate([even, jumps], 1), 1)
+    path, a, b = np.arange(len(start)).repeat(cuts.shape[1] - 1), cuts[:, :-1].ravel(), cuts[:, 1:].ravel()
     at_a, at_b = ends(path, a), ends(path, b)
     whole = share(*at_a, *at_b)
     for depth in range(DEEPEST):
