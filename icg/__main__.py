@@ -1,4 +1,4 @@
-"""The command line: ``python -m icg train | reproduce | info | repository``."""
+"""The command line: ``python -m icg train | reproduce | explain | info | repository``."""
 
 import argparse
 import sys
@@ -30,6 +30,7 @@ TRAINED = {
     "glyphs-gated": ("certain_glyphs", "GatedGlyphsNet", None),
     "mnist": ("mnist", "MnistNet", None),
     "mnist-plain": ("mnist", "MnistPlainNet", None),
+    "mnist-small": ("mnist", "MnistSmallNet", None),
     "mnist-in-space": ("mnist_in_space", "MnistInSpaceNet", None),
     "mnist-in-space-plain": ("mnist_in_space", "MnistInSpacePlainNet", None),
     "imagenette-resnet50": ("imagenette", "CertaintyResNet", None),
@@ -57,11 +58,23 @@ def _given(**options) -> dict:
     return {name: value for name, value in options.items() if value is not None}
 
 
+def _imagenette(options) -> dict:
+    return _given(
+        model=ALIASES.get(options.model, options.model),
+        n=options.images,
+        methods=_list(options.methods),
+        bf16=False if options.fp32 else None,
+        device=_device(options.device) if options.device else None,
+    )
+
+
 # What can be reproduced: the module in icg.reproduce, and what its run() is told of the options.
 REPRODUCED = {
     "burnt-snacks": ("burnt_snacks", _burnt_snacks),
     "local-minimum": ("local_minimum", lambda o: _given(n=o.inputs, n_seeds=o.seeds, steps=o.steps)),
     "certainty-ablation": ("certainty_ablation", lambda o: _given(arms=_list(o.arms), seeds=o.seeds, steps=o.steps)),
+    "mnist": ("mnist", lambda o: _given(n=o.images, parts=_list(o.parts), methods=_list(o.methods))),
+    "imagenette": ("imagenette", _imagenette),
     "mnist-curves": ("mnist_curves", lambda o: _given(seeds=o.seeds, only=_numbers(o.only), steps=o.steps)),
 }
 
@@ -72,6 +85,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
+    from .explain import METHODS as EXPLAINED
+    from .paths import OUTPUTS
+
     parser = _Parser(prog="python -m icg", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="command")
 
@@ -85,10 +101,16 @@ def _parser() -> argparse.ArgumentParser:
 
     reproduce = commands.add_parser("reproduce", help="measure what a chapter shows, and write data/results/NAME.json")
     reproduce.add_argument("name", choices=list(REPRODUCED))
-    reproduce.add_argument("--images", type=int, default=200, help="images of each class (default: %(default)s)")
+    reproduce.add_argument(
+        "--images", type=int, help="burnt-snacks: images of each class (200); mnist: at most so many; imagenette: 500"
+    )
     reproduce.add_argument("--agn-steps", type=int, default=100, help="steps per AGN baseline (default: %(default)s)")
     reproduce.add_argument("--bf16", action="store_true", help="mixed precision where it does no harm: twice as fast")
     reproduce.add_argument("--methods", help="only these, e.g. AGN,EG (several processes can share the work)")
+    reproduce.add_argument("--parts", help="mnist: only these, e.g. space (default: those whose weights are there)")
+    reproduce.add_argument("--model", help="imagenette: weights to measure (default: imagenette-resnet18)")
+    reproduce.add_argument("--device", help="imagenette: where to compute, e.g. cuda (default: cpu)")
+    reproduce.add_argument("--fp32", action="store_true", help="imagenette: no mixed precision")
     reproduce.add_argument("--arms", help="certainty-ablation: only these, e.g. uniform,full mix")
     reproduce.add_argument("--inputs", type=int, help="local-minimum: random inputs (default: 1000)")
     reproduce.add_argument("--seeds", type=int, help="trainings, from seed 0 on (default: 5; mnist-curves: 3)")
@@ -98,6 +120,18 @@ def _parser() -> argparse.ArgumentParser:
     for sub in (train, reproduce):
         sub.add_argument("--data", type=Path, help="folder to write to (default: the checkout's data/)")
         sub.add_argument("--threads", type=int, help="CPU threads; give each of several processes one")
+
+    explain = commands.add_parser("explain", help="say what a network sees in a picture of yours, and draw where")
+    explain.add_argument("photo", type=Path, help="a picture file; its middle is looked at")
+    explain.add_argument("--out", type=Path, required=True, help="picture to write, e.g. map.png")
+    explain.add_argument("--model", default="imagenette-resnet18", help="default: %(default)s; info lists the others")
+    explain.add_argument("--method", choices=list(EXPLAINED), default="icg", help="default: %(default)s")
+    explain.add_argument("--baseline", default="zero", help="of ig: zero, middle, mean, blurred, … (default: zero)")
+    explain.add_argument("--target", help="class to explain (default: the predicted one)")
+    explain.add_argument("--output", choices=OUTPUTS, default="probability", help="what is explained of it")
+    explain.add_argument("--steps", type=int, help="evaluations of the network (default: the method's)")
+    explain.add_argument("--noise", type=float, help="standard deviation; with icg: the mean of five noisy inputs")
+    explain.set_defaults(run=_explain)
 
     info = commands.add_parser("info", help="list models and results, and where they are")
     info.set_defaults(run=_info)
@@ -208,6 +242,20 @@ def _reproduce(options, command: str) -> int:
         **settings(options),
     )
     print(f"wrote {path}")
+    return 0
+
+
+def _explain(options, command: str) -> int:
+    from .explain import explain
+
+    model = ALIASES.get(options.model, options.model)
+    explain(
+        options.photo,
+        options.out,
+        model=model,
+        scenario=TRAINED[model][0] if model in TRAINED else None,
+        **{name: getattr(options, name) for name in ("method", "baseline", "target", "output", "steps", "noise")},
+    )
     return 0
 
 

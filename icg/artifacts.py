@@ -63,6 +63,18 @@ def data_folder() -> Path | None:
     return folder if (folder / "manifest.json").exists() else None
 
 
+def dataset_folder() -> Path:
+    """Where the data sets are that are not part of the book: the environment variable ``ICG_DATA``, or the cache."""
+    return Path(os.environ.get("ICG_DATA") or cache_folder())
+
+
+def cache_folder() -> Path:
+    """Where files are kept that can be made again: the environment variable ``ICG_CACHE``, or the user's cache."""
+    import pooch
+
+    return Path(os.environ.get("ICG_CACHE") or pooch.os_cache("icg"))
+
+
 def data_url() -> str:
     """Where ``data/`` is downloaded from; the environment variable ``ICG_DATA_URL`` names another place (a mirror)."""
     raw = REPOSITORY.replace("https://github.com/", "https://raw.githubusercontent.com/")

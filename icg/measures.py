@@ -4,6 +4,7 @@ Functions on attributions take maps ``(N, C, ...)`` and masks or object maps ``(
 input, ``(N,)`` float64. :func:`mean_interval` turns such numbers into a mean with a 95 % bootstrap interval.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -38,6 +39,45 @@ def mean_interval(values: Tensor, *, n_resamples: int = 2000, seed: int = 0) -> 
     means = values.cpu()[drawn].mean(1)
     low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     return Interval(values.mean().item(), low, high, len(values))
+
+
+def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share, from ``hits`` out of ``n``.
+
+    >>> [round(x, 4) for x in wilson(9930, 10_000)]
+    [0.9912, 0.9945]
+    """
+    if not 0 <= hits <= n or n < 1:
+        raise ValueError(f"expected 0 <= hits <= n and n >= 1, got {hits} of {n}")
+    centre, spread = (hits + z * z / 2) / (n + z * z), z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
+    return max(0.0, centre - spread), min(1.0, centre + spread)
+
+
+# 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom.
+_QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
+
+
+def interval(values: list[float | None]) -> dict:
+    """Mean and 95 % interval of Student's t over a few trainings; null for all three if a value is missing.
+
+    Args:
+        values: 2 to 10 numbers, one for each seed; None says that it never got there.
+
+    Returns:
+        ``{"mean": …, "low": …, "high": …, "values": values}``
+
+    >>> {name: round(x, 3) for name, x in interval([1.0, 2.0, 3.0]).items() if name != "values"}
+    {'mean': 2.0, 'low': -0.484, 'high': 4.484}
+    """
+    n = len(values)
+    if not 2 <= n <= len(_QUANTILES) + 1:
+        raise ValueError(f"expected 2 to {len(_QUANTILES) + 1} values, got {n}")
+    if None in values:
+        return {"mean": None, "low": None, "high": None, "values": values}
+    mean = sum(values) / n
+    sd = math.sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
+    half = _QUANTILES[n - 2] * sd / math.sqrt(n)
+    return {"mean": mean, "low": mean - half, "high": mean + half, "values": values}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -98,6 +138,34 @@ def _found(attributions, objects, threshold, pixels):
         present += here
         found += here & (peak > 0) & (peak >= limit)
     return found, present
+
+
+def rank_correlation(a: Tensor, b: Tensor) -> Tensor:
+    """Spearman's rank correlation of two attributions ``(N, ...)`` of each input; equal values share their mean rank.
+
+    Returns:
+        ``(N,)`` float64 in [-1, 1]; NaN where one of the two is the same everywhere.
+
+    Raises:
+        ValueError: different shapes; values that are not finite.
+
+    >>> rank_correlation(torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[1.0, 4.0, 9.0]]))
+    tensor([1.], dtype=torch.float64)
+    """
+    if a.shape != b.shape or a.ndim < 2:
+        raise ValueError(f"expected two attributions (N, ...) of one shape, got {tuple(a.shape)} and {tuple(b.shape)}")
+    if not bool(a.isfinite().all() and b.isfinite().all()):
+        raise ValueError("expected finite attributions, got NaN or infinity")
+    a, b = (_centred_ranks(x.detach().double().flatten(1)) for x in (a, b))
+    return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()  # 0 / 0 is NaN
+
+
+def _centred_ranks(values: Tensor) -> Tensor:
+    """Ranks ``(N, P)`` within each row, less their mean; multiples of one half, so constant rows give exactly 0."""
+    ordered = values.sort(1).values
+    below = torch.searchsorted(ordered, values.contiguous())
+    up_to = torch.searchsorted(ordered, values.contiguous(), right=True)
+    return (below + up_to - values.shape[1]).double() / 2
 
 
 def _per_position(attributions: Tensor, mask: Tensor) -> Tensor:

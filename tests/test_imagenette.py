@@ -5,6 +5,7 @@ The photographs are random ones here, in the layout of the real ones.
 
 import json
 from dataclasses import replace
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from icg import artifacts
+from icg import artifacts, downloads
 from icg.__main__ import main
 from icg.certainty import join, split
 from icg.models import certainty_resnet
@@ -22,6 +23,14 @@ from icg.training import train
 
 SIZES = ((160, 213), (213, 160), (160, 160), (120, 100), (320, 330))  # width, height
 PER_CLASS = {"train": 3, "val": 2}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def none(*arguments, **options):
+        raise URLError("no network")
+
+    monkeypatch.setattr(downloads, "urlopen", none)
 
 
 @pytest.fixture
@@ -146,6 +155,31 @@ def test_missing_or_incomplete_data_says_how_to_get_it(data, monkeypatch):
         photographs()
     with pytest.raises(ValueError, match="one of train, val, got 'test'"):
         photographs("test")
+
+
+@pytest.mark.parametrize("download", [True, False])
+def test_missing_data_are_asked_for_only_where_that_is_allowed(data, monkeypatch, tmp_path, download):
+    asked = []
+    monkeypatch.setattr(imagenette, "install", lambda archive, root, **options: asked.append((archive, root)))
+    monkeypatch.setenv("ICG_DATA", str(tmp_path / "empty"))
+    with pytest.raises(ValueError, match="imagenette2-160/val is not there"):
+        imagenette.photographs("val", download=download, progress=False)
+    assert asked == ([(imagenette.ARCHIVE, tmp_path / "empty")] if download else [])
+    monkeypatch.setenv("ICG_DATA", str(data.parent))  # what is there is never asked for, complete or not
+    photographs("val")
+    next((data / "val" / FOLDERS[3]).glob("*")).unlink()
+    with pytest.raises(ValueError, match="val has 19 .*move .*imagenette2-160 away to have it downloaded"):
+        imagenette.photographs("val", download=download, progress=False)
+    assert len(asked) == download
+
+
+def test_without_a_network_it_is_said_why_and_how_to_get_them(data, monkeypatch, tmp_path):
+    monkeypatch.delenv("ICG_DATA")
+    wanted = (
+        "cache/imagenette2-160/train is not there, and can't be downloaded .*no network.*Set .*ICG_DATA.*torchvision"
+    )
+    with pytest.raises(ValueError, match=wanted):
+        photographs()
 
 
 def test_a_broken_photograph_is_named(data, tmp_path):

@@ -3,7 +3,6 @@
 import ast
 import base64
 import html.parser
-import inspect
 from pathlib import Path
 
 import IPython.display
@@ -13,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from icg import lab
+from icg import artifacts, lab
 from icg.certainty import join
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,12 +78,29 @@ def test_every_baseline_runs_and_is_another(model, images, data, baseline):
         {"method": "Gradient", "output": "colour"},
         {"method": "Integrated Gradients", "n_steps": 0},
         {"method": "Gradient", "target": 2},
+        {"method": "Expected Gradients", "data": None},
+        {"method": "Integrated Gradients", "baseline": "mean", "data": None},
     ],
     ids=str,
 )
 def test_bad_names_are_refused(model, images, data, changes):
     with pytest.raises(ValueError, match="expected"):
-        lab.attribute(model, images, data, **DEFAULTS | changes)
+        lab.attribute(model, images, **{"data": data} | DEFAULTS | changes)
+
+
+@pytest.mark.parametrize("method", lab.METHODS)
+def test_the_change_along_the_path_can_be_had(model, images, data, method):
+    options = {"method": method, **DEFAULTS}
+    maps, delta = lab.attribute(model, images, data, return_convergence_delta=True, **options)
+    assert torch.equal(maps, lab.attribute(model, images, data, **options))
+    assert (delta is None) == (method in {"SmoothGrad", "Gradient"})
+    if method == "Integrated Gradients":
+        inputs = join(torch.cat([images, torch.zeros_like(images)]))
+        with torch.no_grad():
+            p = model(inputs).softmax(1)
+        target = p[: len(images)].argmax(1, keepdim=True)
+        end, start = (part.gather(1, target)[:, 0].double() for part in p.split(len(images)))
+        torch.testing.assert_close(maps.flatten(1).sum(1) - delta, end - start, atol=1e-6, rtol=0)
 
 
 def test_names_in_messages(model, images, data):
@@ -123,8 +139,8 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(model, images, d
 def test_the_link_names_a_chapter_of_this_repository():
     link = lab.colab_link("burnt_snacks")
     assert link.startswith("https://colab.research.google.com/github/")
-    assert lab.REPOSITORY.removeprefix("https://github.com/") in link
-    assert (ROOT / link.partition(f"/blob/{lab.BRANCH}/")[2]).is_file()
+    assert artifacts.REPOSITORY.removeprefix("https://github.com/") in link
+    assert (ROOT / link.partition(f"/blob/{artifacts.BRANCH}/")[2]).is_file()
 
 
 # ---- with a kernel
@@ -165,7 +181,7 @@ def test_it_has_the_controls_it_promises_and_shows_a_map_at_once(live):
         "baseline": "Dropdown",
         "steps": "IntSlider",
         "noise": "FloatSlider",
-        "output": "ToggleButtons",
+        "output": "Dropdown",
     }
     assert isinstance(live.widget.children[-1], ipywidgets.Output)
     assert len(live.figures) == 1 and live.title() == "Integrated Certainty Gradients, probability"
@@ -224,20 +240,23 @@ def test_what_is_shown_is_what_the_library_returns(live, model, images, data, ca
 
 # ---- ipywidgets 7.7, which Colab has
 
-# What lab.py may use of each class: all of it is in 7.7 and 8 alike.
+# What icg/lab may use of each class: all of it is in 7.7 and 8 alike.
 COMMON = {
     "Dropdown": {"options", "description", "layout", "style"},
     "IntSlider": {"min", "max", "step", "description", "layout", "style", "continuous_update"},
     "FloatSlider": {"min", "max", "step", "description", "layout", "style", "continuous_update"},
-    "ToggleButtons": {"options", "description", "layout", "style"},
-    "Layout": {"width"},
+    "Textarea": {"description", "placeholder", "rows", "layout", "style"},
+    "Layout": {"width", "flex_flow"},
+    "HTML": set(),
     "Output": set(),
+    "HBox": {"layout"},
     "VBox": set(),
 }
 
 
-def test_only_what_ipywidgets_7_and_8_share_is_used():
-    tree = ast.parse(inspect.getsource(lab))
+@pytest.mark.parametrize("module", ["common", "burnt_snacks", "mnist"])
+def test_only_what_ipywidgets_7_and_8_share_is_used(module):
+    tree = ast.parse((Path(lab.__file__).parent / f"{module}.py").read_text(encoding="utf-8"))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)]
     used = [node for node in calls if isinstance(node.func.value, ast.Name) and node.func.value.id == "widgets"]
     assert used
@@ -246,7 +265,7 @@ def test_only_what_ipywidgets_7_and_8_share_is_used():
         extra = {keyword.arg for keyword in call.keywords} - COMMON[call.func.attr]
         assert not extra, f"{call.func.attr}: {extra}"
     styles = [ast.literal_eval(node) for node in ast.walk(tree) if isinstance(node, ast.Dict) and _is_style(node)]
-    assert styles and all(style.keys() == {"description_width"} for style in styles)
+    assert all(style.keys() == {"description_width"} for style in styles)
 
 
 def _is_style(node):

@@ -133,6 +133,81 @@ def test_values_that_do_not_apply_are_left_out():
         m.mean_interval(torch.tensor([math.nan]))
 
 
+@pytest.mark.parametrize(
+    ("hits", "n", "low", "high"), [(0, 10, 0, 0.2775), (10, 10, 0.7225, 1), (81, 263, 0.2553, 0.3662)]
+)
+def test_wilsons_interval(hits, n, low, high):
+    # The third case is the worked example of Newcombe (1998), table I.
+    assert m.wilson(hits, n) == pytest.approx((low, high), abs=1e-4)
+
+
+@pytest.mark.parametrize(("hits", "n"), [(-1, 5), (6, 5), (0, 0)])
+def test_impossible_counts_are_refused(hits, n):
+    with pytest.raises(ValueError, match="expected 0 <= hits <= n"):
+        m.wilson(hits, n)
+
+
+def test_the_interval_over_a_few_trainings_is_students():
+    from scipy import stats
+
+    for n in range(2, 11):
+        values = torch.rand(n, generator=torch.Generator().manual_seed(n)).tolist()
+        found = m.interval(values)
+        expected = stats.t.interval(0.95, n - 1, loc=sum(values) / n, scale=stats.sem(values))
+        assert (found["low"], found["high"]) == pytest.approx(expected, abs=1e-5) and found["values"] == values
+        assert found["mean"] == pytest.approx(sum(values) / n)
+    assert m.interval([1.0, None]) == {"mean": None, "low": None, "high": None, "values": [1.0, None]}
+
+
+@pytest.mark.parametrize("n", [0, 1, 11])
+def test_the_interval_of_too_few_or_too_many_trainings_is_refused(n):
+    with pytest.raises(ValueError, match=f"expected 2 to 10 values, got {n}"):
+        m.interval([1.0] * n)
+
+
+# ---- agreement
+
+
+def test_rank_correlation_is_scipys_ties_included():
+    from scipy import stats
+
+    g = torch.Generator().manual_seed(0)
+    a = torch.randint(-3, 4, (6, 1, 5, 8), generator=g).float()  # many ties
+    b = a + 2 * torch.randn(a.shape, generator=g)
+    b[3] = (b[3] > 0).float()  # nothing but ties
+    found = m.rank_correlation(a, b)
+    expected = [stats.spearmanr(x.flatten(), y.flatten()).statistic for x, y in zip(a, b, strict=True)]
+    assert found.tolist() == pytest.approx(expected, abs=1e-12) and found.dtype == torch.float64
+
+
+def test_rank_correlation_sees_the_order_alone():
+    a = torch.randn(4, 1, 3, 3, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(m.rank_correlation(a, a.exp() * 7), torch.ones(4).double())
+    torch.testing.assert_close(m.rank_correlation(a, -a), -torch.ones(4).double())
+    # One swap of neighbours among n: 1 - 6 * 2 / (n (n^2 - 1)).
+    swapped = m.rank_correlation(torch.tensor([[1.0, 2, 3, 4, 5]]), torch.tensor([[1.0, 2, 3, 5, 4]]))
+    assert swapped.item() == pytest.approx(1 - 12 / (5 * 24))
+
+
+def test_rank_correlation_of_a_map_without_differences_is_not_defined():
+    a = torch.tensor([[0.1, 0.1, 0.1], [1.0, 2.0, 3.0]])
+    found = m.rank_correlation(a, torch.tensor([[1.0, 2.0, 3.0], [3.0, 1.0, 2.0]]))
+    assert found[0].isnan() and found[1].item() == pytest.approx(-0.5)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "expected"),
+    [
+        (torch.zeros(2, 3), torch.zeros(3, 2), r"one shape, got \(2, 3\) and \(3, 2\)"),
+        (torch.zeros(3), torch.zeros(3), "one shape"),
+        (torch.tensor([[1.0, math.nan]]), torch.zeros(1, 2), "finite"),
+    ],
+)
+def test_rank_correlation_refuses_what_it_cannot_compare(a, b, expected):
+    with pytest.raises(ValueError, match=expected):
+        m.rank_correlation(a, b)
+
+
 # ---- a model's understanding of certainty
 
 

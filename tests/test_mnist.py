@@ -194,7 +194,7 @@ def test_a_folder_that_can_not_be_written_to_is_an_error_of_one_line(mirror, tmp
 def test_without_the_variable_digits_are_in_the_cache(mirror, monkeypatch, tmp_path):
     monkeypatch.delenv("ICG_DATA")
     monkeypatch.setenv("ICG_CACHE", str(tmp_path / "cache"))
-    assert len(mnist.load("test")) == 30 and mnist.data_folder() == tmp_path / "cache"
+    assert len(mnist.load("test")) == 30 and artifacts.dataset_folder() == tmp_path / "cache"
     assert (tmp_path / "cache" / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists()
 
 
@@ -345,20 +345,6 @@ def test_a_model_that_looks_at_absent_values_is_found_out():
 
     metrics = mnist.evaluate(Peeks(), data=readable(), n_damaged=50, n_absence=50)
     assert metrics["absence"]["max"] > 0.99 and metrics["absence"]["sd"] > 0.1
-
-
-@pytest.mark.parametrize(
-    ("hits", "n", "low", "high"), [(0, 10, 0, 0.2775), (10, 10, 0.7225, 1), (81, 263, 0.2553, 0.3662)]
-)
-def test_wilsons_interval(hits, n, low, high):
-    # The third case is the worked example of Newcombe (1998), table I.
-    assert mnist.wilson(hits, n) == pytest.approx((low, high), abs=1e-4)
-
-
-@pytest.mark.parametrize(("hits", "n"), [(-1, 5), (6, 5), (0, 0)])
-def test_impossible_counts_are_refused(hits, n):
-    with pytest.raises(ValueError, match="expected 0 <= hits <= n"):
-        mnist.wilson(hits, n)
 
 
 # ---- the command line

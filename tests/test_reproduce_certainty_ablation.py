@@ -15,7 +15,7 @@ from icg.certainty import split
 from icg.damage import damage_extent
 from icg.models import CertainGlyphsNet, GatedGlyphsNet
 from icg.reproduce import certainty_ablation as ablation
-from icg.reproduce.certainty_ablation import ARMS, interval, training_batch
+from icg.reproduce.certainty_ablation import ARMS, training_batch
 from icg.scenarios import certain_glyphs, glyphs
 
 MIX = ("full mix", "full mix + absent", "full mix + absent + blocks", "gated", "gated + absent + blocks")
@@ -142,17 +142,6 @@ def test_all_measures_of_an_untrained_network_and_of_one_behind_the_gate(monkeyp
     kinds = [plain[f"damaged accuracy, {kind}"] for kind in certain_glyphs.DAMAGE]
     assert plain["damaged accuracy"] == pytest.approx(sum(kinds) / 4)
     assert all(0 <= plain[name] <= 1 for name in plain)
-
-
-def test_interval_is_students():
-    from scipy import stats
-
-    for n in range(2, 11):
-        values = torch.randn(n, generator=torch.Generator().manual_seed(n), dtype=torch.float64).tolist()
-        found = interval(values)
-        expected = stats.t.interval(0.95, n - 1, loc=sum(values) / n, scale=stats.sem(values))
-        assert (found["low"], found["high"]) == pytest.approx(expected, rel=1e-4) and found["values"] == values
-    assert interval([1.0, None]) == {"mean": None, "low": None, "high": None, "values": [1.0, None]}
 
 
 # ---- the run

@@ -30,6 +30,7 @@ from .local_minimum import (
     check_component_score,
     check_sign_agreement,
 )
+from .mnist import check_blindness, check_deletion, check_drift, check_rank_correlation
 from .shapley import check_bshap_two, check_marginal, check_sampling, check_shapley, check_zero_credit
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "check_absence",
     "check_averaged_ig",
     "check_blind_pixels",
+    "check_blindness",
     "check_boundary",
     "check_bshap_two",
     "check_certainty_path",
@@ -46,7 +48,9 @@ __all__ = [
     "check_completeness_gap",
     "check_component_score",
     "check_damage",
+    "check_deletion",
     "check_double_sided",
+    "check_drift",
     "check_exchange",
     "check_faded",
     "check_farthest_point",
@@ -60,6 +64,7 @@ __all__ = [
     "check_misleading_input",
     "check_noisy_baselines",
     "check_quantile",
+    "check_rank_correlation",
     "check_sampling",
     "check_shapley",
     "check_sign_agreement",

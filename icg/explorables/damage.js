@@ -1,3 +1,4 @@
+// uses networks.js
 // "Damage": lose a picture pixel by pixel, as in certainty training, and ask a network what it still sees.
 
 function build(root, stage, data, colours) {
@@ -13,68 +14,15 @@ function build(root, stage, data, colours) {
   ];
   const SOURCES = [{ key: "noise", name: "noise" }, { key: "another", name: "another picture" }];
 
-  // ---- the networks: layers one after the other, on `channels` square maps of `side` each
+  // ---- the networks
 
-  const networks = data.networks.map((network) => ({ ...network, layers: network.layers.map(open) }));
-  function open(layer) { // weights are 16-bit whole numbers, with a unit for each row
-    if (!layer.weights) return layer;
-    const whole = new Int16Array(unpack(layer.weights, 2 * layer.columns * layer.bias.length).buffer);
-    return { ...layer, weights: Float64Array.from(whole, (w, i) => w * layer.units[Math.floor(i / layer.columns)]) };
-  }
-  const LAYERS = {
-    gate: (x) => ({ ...x, values: x.values.map((v, i) => (i < plane ? v * x.values[plane + i] : v)) }),
-    relu: (x) => ({ ...x, values: x.values.map((v) => Math.max(0, v)) }),
-    tanh: (x) => ({ ...x, values: x.values.map(Math.tanh) }),
-    linear(x, { weights, bias, columns }) {
-      const values = Float64Array.from(bias);
-      for (let j = 0, at = 0; j < values.length; j++) for (let i = 0; i < columns; i++, at++) values[j] += weights[at] * x.values[i];
-      return { channels: values.length, side: 1, values };
-    },
-    pad(x, { before, after }) { // zeros around
-      const side = before + x.side + after, values = new Float64Array(x.channels * side * side);
-      for (let c = 0; c < x.channels; c++) for (let y = 0; y < x.side; y++) for (let i = 0; i < x.side; i++) {
-        values[(c * side + y + before) * side + i + before] = x.values[(c * x.side + y) * x.side + i];
-      }
-      return { channels: x.channels, side, values };
-    },
-    conv(x, { weights, bias, size }) {
-      const side = x.side - size + 1, values = new Float64Array(bias.length * side * side);
-      for (let o = 0, at = 0; o < bias.length; o++) {
-        const map = values.subarray(o * side * side, (o + 1) * side * side).fill(bias[o]);
-        for (let c = 0; c < x.channels; c++) for (let dy = 0; dy < size; dy++) for (let dx = 0; dx < size; dx++, at++) {
-          const w = weights[at];
-          for (let y = 0, to = 0; y < side; y++) {
-            const from = (c * x.side + y + dy) * x.side + dx;
-            for (let i = 0; i < side; i++, to++) map[to] += w * x.values[from + i];
-          }
-        }
-      }
-      return { channels: bias.length, side, values };
-    },
-    pool(x, { size, mean }) { // the largest, or the mean, of each block; what is left over at the edge is not seen
-      const side = Math.floor(x.side / size), values = new Float64Array(x.channels * side * side);
-      for (let c = 0, at = 0; c < x.channels; c++) for (let y = 0; y < side; y++) for (let i = 0; i < side; i++, at++) {
-        let most = -Infinity, sum = 0;
-        for (let dy = 0; dy < size; dy++) for (let dx = 0; dx < size; dx++) {
-          const v = x.values[(c * x.side + y * size + dy) * x.side + i * size + dx];
-          most = Math.max(most, v);
-          sum += v;
-        }
-        values[at] = mean ? sum / (size * size) : most;
-      }
-      return { channels: x.channels, side, values };
-    },
-  };
+  const networks = data.networks.map((network) => openNetwork(network, n));
   // Class probabilities. An ordinary network is shown the values only.
   function predict(index, values, certainty) {
     const network = networks[index], input = new Float64Array(network.channels * plane);
     input.set(values);
     if (network.channels > 1) input.set(certainty, plane);
-    let x = { channels: network.channels, side: n, values: input };
-    for (const layer of network.layers) x = LAYERS[layer.kind](x, layer);
-    const most = Math.max(...x.values), exp = Array.from(x.values, (v) => Math.exp(v - most));
-    const total = exp.reduce((a, b) => a + b);
-    return exp.map((e) => e / total);
+    return softmax(network.forward(input));
   }
 
   // ---- certainties: the formulas of icg.damage

@@ -1,13 +1,11 @@
 """Explorable "damage": lose a picture as certainty training does, and see what a certainty-aware network still says."""
 
-import numpy as np
 import torch
-from torch import nn
 
 from icg.certainty import join
 from icg.damage import continuous_bernoulli_certainty, damage
 from icg.explorables.html import Explorable, pack
-from icg.models import GatedGlyphsNet
+from icg.explorables.networks import pack_network
 from icg.scenarios.glyphs import CLASSES, LEVELS, SIZE, Glyphs, generate
 
 PER_CLASS = 10  # of the pictures that the page carries by default
@@ -37,8 +35,7 @@ def damage_explorable(
         title, alt: heading and description of the static picture.
         fallback: static picture (PNG bytes, path or figure); by default one picture at three mean certainties.
 
-    Every network is a ``Sequential`` of 2-d convolutions of stride 1, ReLU, tanh, maximum or average pooling,
-    ``Flatten``, ``Linear`` and ``Dropout``, and in eval mode.
+    Every network is one that :mod:`icg.explorables.networks` can pack, and in eval mode.
 
     Raises:
         ValueError: a network of other layers, shapes or classes; fewer than two pictures, or two that are equal.
@@ -57,7 +54,7 @@ def damage_explorable(
     if len(levels.flatten(1).unique(dim=0)) < len(levels):
         raise ValueError("expected no two pictures to be equal: damage data are to be another picture")
     data = {
-        "networks": [{"name": name, **_pack_network(network)} for name, network in networks.items()],
+        "networks": [{"name": name, **pack_network(network, SIZE, len(CLASSES))} for name, network in networks.items()],
         "pictures": pack(levels.to(torch.uint8).numpy()),
         "labels": pictures.labels.tolist(),
         "first": next((k for k, label in enumerate(pictures.labels.tolist()) if label), 0),
@@ -79,83 +76,6 @@ def _choice() -> Glyphs:
     draw = generate(200, generator=torch.Generator().manual_seed(11))  # at least 30 of each
     index = [(draw.labels == label).nonzero()[:PER_CLASS, 0] for label in range(len(CLASSES))]
     return draw[torch.cat(index)]
-
-
-# ---- networks
-
-
-def _pack_network(model) -> dict:
-    """The layers of a network as the page reads them; checks that they fit together."""
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"expected a network made of layers, got {type(model).__name__}")
-    layers = [packed for layer in _layers(model) for packed in _pack_layer(layer)]
-    channels = 2 if getattr(model, "certainty_aware", False) else 1
-    if isinstance(model, GatedGlyphsNet):
-        layers.insert(0, {"kind": "gate"})
-    try:
-        with torch.no_grad():
-            weight = next(model.parameters())
-            shape = tuple(model(torch.zeros(1, channels, SIZE, SIZE, dtype=weight.dtype, device=weight.device)).shape)
-    except (RuntimeError, ValueError, StopIteration) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(f"expected a network for inputs (N, {channels}, {SIZE}, {SIZE}), got: {reason}") from None
-    if shape != (1, len(CLASSES)):
-        raise ValueError(f"expected logits of {len(CLASSES)} classes, (1, {len(CLASSES)}), got {shape}")
-    return {"channels": channels, "layers": layers}
-
-
-def _layers(model: nn.Module) -> list[nn.Module]:
-    """The layers of a ``Sequential``, of nested ones, or of a module whose only child is one."""
-    if isinstance(model, nn.Sequential):
-        return [layer for child in model for layer in _layers(child)]
-    children = list(model.children())
-    if len(children) == 1 and isinstance(children[0], nn.Sequential):
-        return _layers(children[0])
-    return [model]
-
-
-def _pack_layer(layer: nn.Module) -> list[dict]:
-    pair = lambda value: value if isinstance(value, tuple) else (value, value)  # noqa: E731
-    match layer:
-        case nn.Flatten() | nn.Dropout() | nn.Identity():
-            return []
-        case nn.ReLU():
-            return [{"kind": "relu"}]
-        case nn.Tanh():
-            return [{"kind": "tanh"}]
-        case nn.Linear():
-            return [{"kind": "linear", **_pack_weights(layer)}]
-        case nn.MaxPool2d() | nn.AvgPool2d():
-            size, stride, padding = (pair(v) for v in (layer.kernel_size, layer.stride, layer.padding))
-            plain = size[0] == size[1] and stride == size and padding == (0, 0) and not layer.ceil_mode
-            if plain and getattr(layer, "dilation", 1) == 1:
-                return [{"kind": "pool", "size": size[0], "mean": isinstance(layer, nn.AvgPool2d)}]
-        case nn.Conv2d():
-            size, padding = layer.kernel_size, layer.padding
-            if padding == "same" and size[0] % 2:
-                padding = (size[0] // 2, size[0] // 2)
-            plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
-            if plain and size[0] == size[1] and isinstance(padding, tuple) and padding[0] == padding[1]:
-                pad = [{"kind": "pad", "before": padding[0], "after": padding[0]}] if padding[0] else []
-                return [*pad, {"kind": "conv", "size": size[0], **_pack_weights(layer)}]
-    raise ValueError(
-        "expected layers of 2-d convolutions (square, stride 1), ReLU, tanh, pooling, Flatten and Linear, "
-        f"got {str(layer).splitlines()[0]}"
-    )
-
-
-def _pack_weights(layer: nn.Conv2d | nn.Linear) -> dict:
-    """Weights as int16, a row for each output, and what one unit of each row is worth."""
-    weights = layer.weight.detach().cpu().double().flatten(1).numpy()
-    units = np.array([float(f"{top / 32767 or 1.0:.7g}") for top in np.abs(weights).max(1)])
-    whole = np.rint(weights / units[:, None]).clip(-32767, 32767).astype("<i2")
-    bias = torch.zeros(len(weights)) if layer.bias is None else layer.bias.detach().cpu()
-    return {
-        "weights": pack(whole.view(np.uint8)),
-        "units": units.tolist(),
-        "bias": [float(f"{b:.8g}") for b in bias.double().tolist()],
-        "columns": weights.shape[1],
-    }
 
 
 # ---- the static picture

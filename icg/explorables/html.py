@@ -6,8 +6,9 @@ relies on nothing outside itself: the script finds its own element by id and kee
 where scripts are off, the reader sees the static picture with its alt text.
 
 A new explorable called NAME is a file ``NAME.js`` beside this one, which defines ``build(root, stage, data, colours)``
-with the helpers of ``common.js`` and fills ``stage``; a Python function that checks its input and returns
-``Explorable("NAME", data, …)``; and a ``NAME.css`` beside it where ``explorable.css`` does not do.
+with the helpers of ``common.js`` (and of ``networks.js``, if a line says ``// uses networks.js``) and fills ``stage``;
+a Python function that checks its input and returns ``Explorable("NAME", data, …)``; and a ``NAME.css`` beside it where
+``explorable.css`` does not do.
 """
 
 import base64
@@ -25,6 +26,7 @@ import numpy as np
 from icg.figures import signed_lut
 
 HERE = Path(__file__).parent
+LIBRARIES = ("common", "networks")  # scripts for others; all but the first only where "// uses NAME.js" says so
 _count = itertools.count(1)
 
 
@@ -50,8 +52,8 @@ class Explorable:
     fallback: object = None
 
     def __post_init__(self):
-        if not (self.name.isidentifier() and (HERE / f"{self.name}.js").is_file() and self.name != "common"):
-            known = sorted(p.stem for p in HERE.glob("*.js") if p.stem != "common")
+        if not (self.name.isidentifier() and (HERE / f"{self.name}.js").is_file() and self.name not in LIBRARIES):
+            known = sorted(p.stem for p in HERE.glob("*.js") if p.stem not in LIBRARIES)
             raise ValueError(f"expected the name of an explorable, one of {known}, got {self.name!r}")
         for what in ("title", "alt"):
             text = getattr(self, what)
@@ -72,8 +74,10 @@ class Explorable:
         # From content and a counter: the same notebook gives the same page, two outputs never share an id.
         digest = hashlib.sha256((self.name + data).encode()).hexdigest()[:8]
         ident = f"icg-{self.name}-{digest}-{next(_count)}"
-        script = "\n".join([_source("common.js"), _source(f"{self.name}.js"), f"mount({json.dumps(ident)}, build);"])
-        style = _source("explorable.css") + (_source(own) if (HERE / (own := f"{self.name}.css")).is_file() else "")
+        own = _source(f"{self.name}.js")
+        used = [_source(f"{name}.js") for name in LIBRARIES if name == "common" or f"// uses {name}.js\n" in own]
+        script = "\n".join([*used, own, f"mount({json.dumps(ident)}, build);"])
+        style = _source("explorable.css") + (_source(css) if (HERE / (css := f"{self.name}.css")).is_file() else "")
         title, alt = html.escape(self.title), html.escape(self.alt)
         if self.fallback:
             picture = f'<img alt="{alt}" src="data:image/png;base64,{base64.b64encode(self.fallback).decode()}">'

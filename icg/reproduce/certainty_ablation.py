@@ -6,7 +6,6 @@ the network.
 """
 
 import json
-import math
 import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -29,7 +28,7 @@ from ..damage import (
     uniform_certainty,
     uniform_noise,
 )
-from ..measures import dilate, mass_share, neutrality, probabilities
+from ..measures import dilate, interval, mass_share, neutrality, probabilities
 from ..models import CertainGlyphsNet, GatedGlyphsNet
 from ..scenarios import certain_glyphs, glyphs
 from ..training import Recipe, certainty_batch, train
@@ -206,8 +205,8 @@ def run(
         ValueError: unknown arms, too few seeds or steps.
         KeyboardInterrupt: stopped by SIGTERM or Ctrl-C; the work so far is kept.
     """
-    if not 2 <= seeds <= len(QUANTILES) + 1:
-        raise ValueError(f"expected 2 to {len(QUANTILES) + 1} seeds, got {seeds}")
+    if not 2 <= seeds <= 10:
+        raise ValueError(f"expected 2 to 10 seeds, got {seeds}")
     arms = tuple(ARMS) if arms is None else arms
     unknown = [arm for arm in arms if arm not in ARMS]
     if unknown or not arms:
@@ -320,22 +319,3 @@ def _summary(arm: str, runs: list[dict]) -> dict:
             **{name: [run["curve"][name] for run in runs] for name in ("accuracy", "damaged accuracy")},
         },
     }
-
-
-# 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom.
-QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
-
-
-def interval(values: list[float | None]) -> dict:
-    """Mean and 95 % interval of Student's t over a few seeds; null for all three if a value is missing (never reached).
-
-    >>> {name: round(x, 3) for name, x in interval([1.0, 2.0, 3.0]).items() if name != "values"}
-    {'mean': 2.0, 'low': -0.484, 'high': 4.484}
-    """
-    if None in values:
-        return {"mean": None, "low": None, "high": None, "values": values}
-    n = len(values)
-    mean = sum(values) / n
-    sd = math.sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
-    half = QUANTILES[n - 2] * sd / math.sqrt(n)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "values": values}

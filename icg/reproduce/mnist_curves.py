@@ -20,11 +20,11 @@ from tqdm.auto import tqdm
 from ..artifacts import provenance, write_json, write_result
 from ..certainty import join
 from ..damage import mixed_damage
+from ..measures import interval
 from ..models import MnistNet, MnistPlainNet
 from ..paths import quiet
 from ..scenarios import mnist
 from ..training import Recipe, train
-from .certainty_ablation import interval
 
 NAME = "mnist-curves"
 # The paper's setting (A.5): Adam with a constant rate; no warm-up, weight decay, averaging, clipping or augmentation.

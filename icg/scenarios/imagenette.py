@@ -1,8 +1,9 @@
 """Imagenette: ten classes of real photographs, and a certainty-aware ResNet for them (paper, A.4.1).
 
 The photographs are Imagenette2-160 (9,469 for training, 3,925 for validation, short side 160). They are not part of the
-book: the environment variable ``ICG_DATA`` names the folder that holds ``imagenette2-160``. They are decoded once, into
-a file of whole numbers that is mapped into memory.
+book: they are read from ``imagenette2-160`` in the folder that the environment variable ``ICG_DATA`` names, and
+downloaded to it if they aren't there; without the variable, to the user's cache. They are decoded once, into a file of
+whole numbers that is mapped into memory.
 
 A training batch is made of tensor operations only, on the device of the training: random crops, flips, mild changes of
 colour, then damage. Everything random comes from the generator that the training loop hands over.
@@ -10,7 +11,6 @@ colour, then damage. Everything random comes from the generator that the trainin
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,9 +22,10 @@ from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from ..artifacts import atomic_write, write_json
+from ..artifacts import atomic_write, cache_folder, dataset_folder, write_json
 from ..certainty import join
 from ..damage import another_sample, bernoulli_certainty, damage, uniform_noise
+from ..downloads import Archive, install
 from ..measures import neutrality, probabilities
 from ..models import CertaintyResNet, certainty_resnet
 from ..training import Recipe, certainty_batch, meaningless
@@ -39,7 +40,14 @@ FOLDERS = (  # of the classes, in this order
 )
 COUNTS = {"train": 9469, "val": 3925}
 SIDE = 160  # of the stored squares
-URL = "https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz"
+ARCHIVE = Archive(
+    url="https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz",
+    folder="imagenette2-160",
+    size=99_003_388,
+    # As TensorFlow Datasets and frgfm/imagenette at Hugging Face record it; torchvision has only an MD5.
+    sha256="64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
+    space=250_000_000,
+)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -63,19 +71,25 @@ class Photographs:
         return len(self.labels)
 
 
-def photographs(split: str, *, progress: bool = True) -> Photographs:
+def photographs(split: str, *, download: bool = True, progress: bool = True) -> Photographs:
     """The photographs of a split, decoded at the first call and read from a cache from then on.
+
+    Where they are missing they are downloaded first (99 MB, resumed after an interruption; :mod:`icg.downloads`). The
+    archive's SHA-256 guards the contents of what is downloaded. Of what is on the disk only the number of files is
+    checked: a photograph that was altered is not noticed.
 
     Stored is the largest square in the middle, 160 x 160 (what a validation image shows; the random crops of training
     are taken from it too: they lose the outer quarter of a typical photograph, and need no decoding).
 
     Args:
         split: "train" or "val".
+        download: False never asks the network.
 
     Raises:
-        ValueError: unknown split; data missing or not complete, or a photograph that can't be decoded.
+        ValueError: unknown split; data missing (and not to be had) or not complete, or a photograph that can't be
+            decoded.
     """
-    files = _files(split)
+    files = _files(split, download=download, progress=progress)
     listing = "\n".join(f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in files)
     digest = hashlib.sha256(f"{SIDE}\n{listing}".encode()).hexdigest()
     shape = (len(files), SIDE, SIDE, 3)
@@ -92,13 +106,6 @@ def photographs(split: str, *, progress: bool = True) -> Photographs:
         images = _open(cache, shape)
     labels = torch.tensor([FOLDERS.index(path.parent.name) for path in files])
     return Photographs(torch.from_numpy(images), labels)
-
-
-def cache_folder() -> Path:
-    """Where decoded photographs are kept: the user's cache, or the environment variable ``ICG_CACHE``."""
-    import pooch
-
-    return Path(os.environ.get("ICG_CACHE") or pooch.os_cache("icg"))
 
 
 def decode(path: Path) -> np.ndarray:
@@ -118,19 +125,27 @@ def decode(path: Path) -> np.ndarray:
     return np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
 
 
-def _files(split: str) -> list[Path]:
+def _files(split: str, *, download: bool = True, progress: bool = True) -> list[Path]:
     if split not in COUNTS:
         raise ValueError(f"expected split to be one of {', '.join(COUNTS)}, got {split!r}")
-    root = Path(os.environ.get("ICG_DATA", "."))
-    folder = root / "imagenette2-160" / split
+    root = dataset_folder()
+    folder = root / ARCHIVE.folder / split
+    advice = (
+        "Set the environment variable ICG_DATA to the folder that holds imagenette2-160; to get it, download and "
+        f"unpack {ARCHIVE.url} (99 MB) there, or run "
+        "torchvision.datasets.Imagenette(FOLDER, size='160px', download=True)"
+    )
+    if download and not folder.parent.exists():
+        try:
+            install(ARCHIVE, root, progress=progress)
+        except ValueError as error:
+            raise ValueError(f"{folder} is not there, and can't be downloaded ({error}). {advice}") from None
     files = sorted(path for name in FOLDERS for path in (folder / name).glob("*.JPEG"))
     if len(files) != COUNTS[split]:
         found = f"has {len(files):,} photographs instead of {COUNTS[split]:,}" if files else "is not there"
-        raise ValueError(
-            f"{folder} {found}. Set the environment variable ICG_DATA to the folder that holds imagenette2-160; to get "
-            f"it, download and unpack {URL} (99 MB) there, or run "
-            f"torchvision.datasets.Imagenette(FOLDER, size='160px', download=True)"
-        )
+        if folder.parent.exists():  # left alone: the reader may have put something else there
+            advice += f". What is not complete is not touched: move {folder.parent} away to have it downloaded"
+        raise ValueError(f"{folder} {found}. {advice}")
     return files
 
 
@@ -236,7 +251,7 @@ def prepare(name: str, curve: Path, *, steps: int | None = None, seed: int = 0, 
     recipe = replace(RECIPES[name], seed=seed)
     if steps is not None:
         recipe = replace(recipe, steps=steps)
-    _files("val")  # what is missing is said before the work starts
+    _files("val")  # what is missing is fetched, or said, before the work starts
     train, val = photographs("train"), photographs("val")
     some = _shuffled(len(val), 0)[:1000]
 

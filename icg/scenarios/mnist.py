@@ -8,7 +8,6 @@ and its plain twin, from undamaged ones. :mod:`icg.scenarios.mnist_in_space` put
 """
 
 import hashlib
-import os
 import socket
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +19,12 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision import datasets
 
+from ..artifacts import dataset_folder
 from ..certainty import is_certainty_aware
 from ..damage import another_sample, bernoulli_certainty, continuous_bernoulli_certainty, damage, uniform_noise
-from ..measures import neutrality, probabilities
+from ..measures import neutrality, probabilities, wilson
 from ..paths import quiet
 from ..training import Recipe, certainty_batch, meaningless
-from .imagenette import cache_folder
 
 SIZE = 28  # images are 28 x 28
 CLASSES = tuple("0123456789")
@@ -89,7 +88,7 @@ def load(split: str, *, download: bool = True) -> Digits:
     """
     if split not in FILES:
         raise ValueError(f"expected split to be one of {', '.join(FILES)}, got {split!r}")
-    folder = data_folder()
+    folder = dataset_folder()
     wrong = _wrong_files(folder, split)
     if wrong and download:
         _fetch(folder)
@@ -98,11 +97,6 @@ def load(split: str, *, download: bool = True) -> Digits:
         raise ValueError(f"{'; '.join(wrong.values())}. {_advice(folder)}")
     data = datasets.MNIST(folder, train=split == "train")
     return Digits(data.data[:, None].float() / 255, data.targets)
-
-
-def data_folder() -> Path:
-    """Where data sets are: the environment variable ``ICG_DATA``, or the user's cache."""
-    return Path(os.environ.get("ICG_DATA") or cache_folder())
 
 
 def _wrong_files(folder: Path, *splits: str) -> dict[Path, str]:
@@ -169,7 +163,7 @@ def _training_set(folder: Path) -> Digits:
 
 def pick(n: int, *, generator) -> Digits:
     """Training digits at random, as they are, on the device of ``generator``."""
-    data = _training_set(data_folder())
+    data = _training_set(dataset_folder())
     index = torch.randint(len(data), (n,), generator=generator, device=generator.device)
     chosen = data[index.to(data.labels.device)]
     return Digits(chosen.images.to(generator.device), chosen.labels.to(generator.device))
@@ -222,7 +216,11 @@ def plain_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 
-STAGES = {"mnist": ((RECIPE, training_batch),), "mnist-plain": ((RECIPE, plain_batch),)}
+STAGES = {
+    "mnist": ((RECIPE, training_batch),),
+    "mnist-plain": ((RECIPE, plain_batch),),
+    "mnist-small": ((RECIPE, training_batch),),
+}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -262,18 +260,6 @@ def share(right: Tensor) -> dict:
     """Share of ``(N,)`` booleans that are true, with its interval: ``{"all": …, "low": …, "high": …, "images": N}``."""
     low, high = wilson(int(right.sum()), len(right))
     return {"all": right.double().mean().item(), "low": low, "high": high, "images": len(right)}
-
-
-def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, from ``hits`` out of ``n``.
-
-    >>> [round(x, 4) for x in wilson(9930, 10_000)]
-    [0.9912, 0.9945]
-    """
-    if not 0 <= hits <= n or n < 1:
-        raise ValueError(f"expected 0 <= hits <= n and n >= 1, got {hits} of {n}")
-    centre, spread = (hits + z * z / 2) / (n + z * z), z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
-    return max(0.0, centre - spread), min(1.0, centre + spread)
 
 
 def shuffled(n: int, seed: int) -> Tensor:
