@@ -412,3 +412,20 @@ def test_the_settings_are_the_papers_where_it_has_any():
     assert (reproduction.BAND.start, reproduction.BAND.stop - 1) == (12, 19)
     assert reproduction.FLIPS in reproduction.PIXELS and reproduction.PIXELS[-1] == 28 * 28
     assert rank_correlation(torch.tensor([reproduction.PIXELS]).float(), torch.arange(21.0)[None]).item() == 1
+
+
+# ---- the shipped result
+
+
+def test_the_shipped_result_is_of_the_shipped_weights_and_says_what_the_chapter_says():
+    result = artifacts.load_result("mnist")
+    assert result["weights"] == {name: artifacts.load_card(name)["sha256"] for name in ("mnist", "mnist-in-space")}
+    assert result["settings"]["test digits"] == reproduction.N
+    assert result["settings"]["methods"] == reproduction.METHODS
+    space, methods = result["space"]["methods"], result["mnist"]["methods"]
+    assert space["EG"]["ghost"]["low"] > 10 * max(space[name]["ghost"]["high"] for name in ("ICG", "AGN"))
+    assert methods["zero IG"]["blindness"]["high"] == 0 < methods["ICG"]["blindness"]["low"]
+    for kind, sign in (("deletion", 1), ("insertion", -1)):
+        for change in ("values", "certainty"):  # a random order loses
+            difference = methods["random"][kind][change]["area less ICG's"]
+            assert min(sign * difference["low"], sign * difference["high"]) > 0
