@@ -1,7 +1,7 @@
 """Interactive pictures that run in the built page, in Jupyter and in Colab, without a kernel.
 
 One module each, imported when it is used: ``scrub``, ``coalitions``, ``steps``, ``pick_baseline``, ``landscape``,
-``damage``, ``six_sliders``, ``draw_digit``, ``drawing_pad``.
+``damage``, ``six_sliders``, ``draw_digit``, ``drawing_pad``, ``photo_scrub``.
 """
 
 from icg.explorables.html import Explorable, write_page
