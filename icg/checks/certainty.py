@@ -126,7 +126,7 @@ def check_exchange(function) -> None:
         return same.all(2).double().argmax(1)
 
     found = {n: torch.stack([partners(n, seed) for seed in range(60)]) for n in (5, 3, 2)}
-    again = partners(5, 0)
+    again = torch.stack([partners(5, seed) for seed in range(10)])  # one alone agrees by chance in 1 of 24
     for n, chosen in found.items():
         own = chosen == torch.arange(n)
         if bool(own.all()):
@@ -144,7 +144,7 @@ def check_exchange(function) -> None:
         raise NotYet("Every image always gets the same neighbour. Let the generator choose the order.")
     if any(len(found[5][:, k].unique()) < 4 for k in range(5)):
         raise NotYet("Some pairs never meet. Every other image should be possible.")
-    if not torch.equal(again, found[5][0]):
+    if not torch.equal(again, found[5][:10]):
         raise NotYet("The same seed gave another exchange. Draw from the generator that is passed in.")
     print("Right: everybody gets somebody else.")
 
