@@ -35,6 +35,7 @@ TRAINED = {
     "mnist-in-space-plain": ("mnist_in_space", "MnistInSpacePlainNet", None),
     "imagenette-resnet50": ("imagenette", "CertaintyResNet", None),
     "imagenette-resnet18": ("imagenette", "CertaintyResNet", None),
+    "imagenette-resnet18-plain": ("imagenette", "CertaintyResNet", None),
 }
 ALIASES = {"imagenette": "imagenette-resnet50"}
 

@@ -320,10 +320,19 @@ def test_stopped_and_resumed_gives_the_same_network(data, tmp_path):
 
 def test_recipes_have_the_papers_front_and_begin_small():
     assert imagenette.RECIPES["imagenette-resnet50"].front == 64
-    for recipe in imagenette.RECIPES.values():
+    for recipe in [*imagenette.RECIPES.values(), *imagenette.ON_A_CPU.values()]:
         sizes = [recipe.size(step) for step in (0, recipe.steps // 2, recipe.steps)]
         assert sizes == sorted(sizes) and sizes[0] < sizes[-1] <= SIDE
         assert recipe.damaged + recipe.blocks + recipe.absent < 1
+
+
+def test_a_cpu_gets_a_shorter_recipe_for_the_large_network_and_the_twin_differs_in_damage_only():
+    large = imagenette.recipe_for("imagenette-resnet50", "cuda")
+    small = imagenette.recipe_for("imagenette-resnet50", torch.device("cpu"))
+    assert large is imagenette.RECIPES["imagenette-resnet50"] and small.arch == large.arch
+    assert small.front == large.front and small.steps * small.batch_size < large.steps * large.batch_size
+    aware, plain = (imagenette.recipe_for(f"imagenette-resnet18{end}") for end in ("", "-plain"))
+    assert replace(aware, damaged=0.0, blocks=0.0, absent=0.0) == plain != aware
 
 
 # ---- evaluation
@@ -398,6 +407,7 @@ def test_images_are_resized_without_picking():
 def quick(data, tmp_path, monkeypatch):
     tiny = replace(RECIPE, steps=2, batch_size=4, sizes=((0.0, 32),), low_precision=0.0)
     monkeypatch.setattr(imagenette, "RECIPES", {name: tiny for name in imagenette.RECIPES})
+    monkeypatch.setattr(imagenette, "ON_A_CPU", {})
     monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
     threads = torch.get_num_threads()
     yield
