@@ -241,8 +241,8 @@ def test_digits_in_space_are_on_the_right_and_the_training_set_on_the_left(data)
     assert (space.inputs[..., :31][:, 0] == 0).all() and (space.inputs[:, 0].flatten(1).amax(1) > 0).all()
     assert (space.images[..., 33:] == 0).all() and space.images.shape[1:] == (1, 32, 64)
     torch.testing.assert_close(space.mean, space.images.mean(0, keepdim=True))  # here all of them are kept
-    [job] = [job for job in reproduction._jobs("space", None, "", reproduction.N) if job.name == "regions"]
-    regions = job.compute(0, 4, None)
+    [job] = [job for job in reproduction._jobs("space", None, "", reproduction.N, None) if job.label == "regions"]
+    regions = job.compute(0, 4)
     assert regions["ghost"][..., :33].any() and not (regions["ghost"] & regions["ink"]).any()
     ink = space.inputs[:4, :1] > 0
     assert (regions["ink"] | ~ink).all() and regions["ink"].sum() > ink.sum()

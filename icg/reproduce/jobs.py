@@ -32,7 +32,7 @@ class Job:
 
     def work(self, folder: Path, bar=None) -> dict[str, Tensor]:
         """Do what is left to do; returns the rows of all ``n`` inputs."""
-        rows = self._saved(folder)
+        rows = self.saved(folder)
         done = min(self.n, _length(rows))
         if done < self.n:  # draws belong to whole chunks: one that was cut short is done again
             done = done // self.chunk * self.chunk
@@ -50,14 +50,15 @@ class Job:
 
     def done(self, folder: Path) -> dict[str, Tensor] | None:
         """The rows of all ``n`` inputs, or None if they are not complete."""
-        rows = self._saved(folder)
+        rows = self.saved(folder)
         return {name: values[: self.n] for name, values in rows.items()} if _length(rows) >= self.n else None
 
     def path(self, folder: Path) -> Path:
         """Where the rows are kept."""
         return Path(folder) / (re.sub(r"\W+", "-", self.name).strip("-") + ".pt")
 
-    def _saved(self, folder: Path) -> dict[str, Tensor]:
+    def saved(self, folder: Path) -> dict[str, Tensor]:
+        """The rows that are there, of more inputs than ``n`` or of fewer; of none if the key is another one."""
         try:
             content = torch.load(self.path(folder), weights_only=True)
             return content["rows"] if content["key"] == self.key else {}

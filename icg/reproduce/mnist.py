@@ -6,8 +6,6 @@ certainty 0. On MNIST in Space, with digits on the right, where training had non
 set is bright and the digit is not (the *ghost*).
 """
 
-import json
-import re
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +16,7 @@ from torch.nn.functional import cosine_similarity
 from tqdm.auto import tqdm
 
 from .. import baselines
-from ..artifacts import ArtifactError, atomic_write, load_card, load_model, provenance, write_result
+from ..artifacts import ArtifactError, load_card, load_model, provenance, write_result
 from ..attribution import (
     expected_gradients,
     gradient,
@@ -31,6 +29,7 @@ from ..deletion import Curves, deletion_curves, insertion_curves, ranking, witho
 from ..measures import dilate, mass_share, mean_interval, probabilities, rank_correlation
 from ..scenarios import mnist, mnist_in_space
 from ..training import meaningless
+from .jobs import Job
 
 NAME = "mnist"
 SEED = 2022
@@ -174,13 +173,13 @@ def run(
             raise error
         print(f"without {part}: {error} (python -m icg train {PARTS[part]})")
     work_folder = Path(work_folder)
-    jobs = [job for part, (model, weights) in models.items() for job in _jobs(part, model, weights, size)]
+    jobs = [job for part, (model, weights) in models.items() for job in _jobs(part, model, weights, size, work_folder)]
     mine = [job for job in jobs if job.part in (parts or PARTS) and job.method in (*methods, None)]
     with tqdm(total=sum(job.n for job in mine), disable=not progress, unit="map") as bar:
         for job in mine:
-            bar.set_postfix_str(f"{job.part}, {job.name}")
+            bar.set_postfix_str(f"{job.part}, {job.label}")
             job.work(work_folder, bar)
-    done = {(job.part, job.name): rows for job in jobs if (rows := job.done(work_folder)) is not None}
+    done = {(job.part, job.label): rows for job in jobs if (rows := job.done(work_folder)) is not None}
     result = {part: content for part in PARTS if (content := _SUMMARIES[part](done))}
     if not result:
         raise ValueError("nothing is complete yet")
@@ -210,53 +209,16 @@ def run(
 # ---------------------------------------------------------------------------------------------------------------
 
 
-class _Job:
-    """Numbers for the first ``n`` digits of a part, computed and saved some at a time.
+class _Job(Job):
+    """Work on the first ``n`` digits of a part.
 
     Attributes:
-        method: whose they are; None for what concerns the network alone.
-        compute: ``(first, last, folder) -> {name: (last - first, ...)}``.
+        method: whose it is; None for what concerns the network alone.
     """
 
-    def __init__(self, part: str, name: str, method: str | None, n: int, key: dict, compute: Callable):
-        self.part, self.name, self.method, self.n, self.compute = part, name, method, n, compute
-        self.key = json.dumps({"part": part, "name": name, "chunk": CHUNK, "seed": SEED, **key}, sort_keys=True)
-
-    def work(self, folder: Path, bar=None) -> None:
-        rows = self._saved(folder)
-        done = min(self.n, _length(rows))
-        if done < self.n:  # draws belong to whole chunks: one that was cut short is done again
-            done = done // CHUNK * CHUNK
-        if bar is not None:
-            bar.update(done)
-        for first in range(done, self.n, CHUNK):
-            last = min(self.n, first + CHUNK)
-            new = self.compute(first, last, folder)
-            rows = {name: torch.cat([rows[name][:first], values]) if first else values for name, values in new.items()}
-            with atomic_write(self._path(folder)) as temporary:
-                torch.save({"key": self.key, "rows": rows}, temporary)
-            if bar is not None:
-                bar.update(last - first)
-
-    def done(self, folder: Path) -> dict[str, Tensor] | None:
-        """The rows of all ``n`` digits, or None if they are not complete."""
-        rows = self._saved(folder)
-        return {name: values[: self.n] for name, values in rows.items()} if _length(rows) >= self.n else None
-
-    def _path(self, folder: Path) -> Path:
-        name = re.sub(r"\W+", "-", f"{NAME}-{self.part}-{self.name}")
-        return Path(folder) / f"{name}.pt"
-
-    def _saved(self, folder: Path) -> dict[str, Tensor]:
-        try:
-            content = torch.load(self._path(folder), weights_only=True)
-            return content["rows"] if content["key"] == self.key else {}
-        except Exception:  # none, or cut short
-            return {}
-
-
-def _length(rows: dict[str, Tensor]) -> int:
-    return min((len(values) for values in rows.values()), default=0)
+    def __init__(self, part: str, label: str, method: str | None, n: int, key: dict, compute: Callable):
+        super().__init__(f"{NAME}, {part}, {label}", n, {"seed": SEED, **key}, compute, chunk=CHUNK)
+        self.part, self.label, self.method = part, label, method
 
 
 class _Digits:
@@ -299,7 +261,7 @@ class _Digits:
         return self.training[1]
 
 
-def _jobs(part: str, model, weights: str, size: dict[str, int]) -> list[_Job]:
+def _jobs(part: str, model, weights: str, size: dict[str, int], folder: Path) -> list[_Job]:
     """Everything that is to be done for a part, in an order in which all that a job needs comes before it."""
     data = _Digits(part)
     jobs = [_Job(part, "statistics", None, 1, {}, lambda *_: _statistics(data))]
@@ -318,7 +280,8 @@ def _jobs(part: str, model, weights: str, size: dict[str, int]) -> list[_Job]:
         jobs.append(maps)
         if part == "mnist":
             key |= {"pixels": PIXELS}
-            jobs.append(_Job(part, f"{method}, curves", method, size["curves"], key, _curves(maps, model, data)))
+            compute = _curves(maps, folder, model, data)
+            jobs.append(_Job(part, f"{method}, curves", method, size["curves"], key, compute))
     return jobs
 
 
@@ -331,7 +294,7 @@ def _generator(part: str, first: int) -> torch.Generator:
 
 
 def _maps(part, method, model, data, autocast):
-    def compute(first, last, folder):
+    def compute(first, last):
         inputs = data.inputs[first:last]
         maps, gap = attribute(
             method,
@@ -350,10 +313,10 @@ def _maps(part, method, model, data, autocast):
     return compute
 
 
-def _curves(maps: _Job, model, data):
-    def compute(first, last, folder):
+def _curves(maps: _Job, folder: Path, model, data):
+    def compute(first, last):
         inputs = data.inputs[first:last]
-        rows = maps._saved(folder)
+        rows = maps.saved(folder)
         rank = ranking(rows["maps"][first:last], generator=_generator("mnist", first))
         flipped = baselines.maximum_distance().starts(inputs[:, :1])[0]
         changed = {"values": join(flipped), "certainty": without_certainty(inputs)}
@@ -368,7 +331,7 @@ def _curves(maps: _Job, model, data):
 
 
 def _band(model, data):
-    def compute(first, last, folder):
+    def compute(first, last):
         inputs = data.inputs[first:last]
         options = {"target": _predicted(model, inputs), "n_steps": BAND_STEPS, "autocast": torch.bfloat16}
         band = torch.zeros_like(inputs[:, :1], dtype=torch.bool)
@@ -388,7 +351,7 @@ def _band(model, data):
 
 
 def _absence(model, data):
-    def compute(first, last, folder):
+    def compute(first, last):
         inputs = data.inputs[first:last]
         values, target = inputs[:, :1], _predicted(model, inputs)
         generator = _generator("mnist", first)
@@ -416,7 +379,7 @@ def _absence(model, data):
 
 
 def _regions(data):
-    def compute(first, last, folder):
+    def compute(first, last):
         ink = dilate(data.inputs[first:last, :1] > 0)
         return {"ghost": (data.mean > BRIGHT * data.mean.max()) & ~ink, "ink": ink}
 
