@@ -261,12 +261,10 @@ def _explain(options, command: str) -> int:
 
 
 def _info(options, command: str) -> int:
-    import json
-
-    from .artifacts import data_folder, data_url, find, load_card
+    from .artifacts import data_folder, data_url, load_card, shipped
 
     print(f"data: {data_folder() or data_url()}")
-    for name in sorted(json.loads(find("manifest.json").read_text())):
+    for name in shipped():
         if name.endswith(".safetensors"):
             card = load_card(Path(name).stem)
             accuracy = card["metrics"]["accuracy"]["all"]

@@ -126,6 +126,15 @@ def _retrieve(name: str, digest: str | None, cache: Path) -> Path:
         raise ArtifactError(f"could not download {url}: {type(error).__name__}: {error}".splitlines()[0]) from None
 
 
+def shipped() -> list[str]:
+    """Names of all files that the manifest lists, e.g. ``"weights/burnt-snacks.json"``, in order.
+
+    >>> "weights/burnt-snacks.json" in shipped()
+    True
+    """
+    return sorted(json.loads(find("manifest.json").read_text()))
+
+
 def update_manifest(folder: Path) -> None:
     """Rewrite ``manifest.json`` of a data folder from the files it has."""
     files = sorted(p for sub in ("weights", "results") for p in (folder / sub).glob("*.*") if p.name[0] != ".")

@@ -16,6 +16,7 @@ from .attribution_transfer import (
 from .baselines import check_blind_pixels, check_double_sided, check_farthest_point, check_noisy_baselines
 from .burnt_snacks import check_certainty_path, check_integrated_gradients, check_mass_share
 from .certainty import check_absence, check_damage, check_exchange, check_faded, check_quantile
+from .imagenette import check_gate, check_half_area, check_noisy_average, check_top_border
 from .integrated_gradients import (
     check_averaged_ig,
     check_completeness_gap,
@@ -54,7 +55,9 @@ __all__ = [
     "check_exchange",
     "check_faded",
     "check_farthest_point",
+    "check_gate",
     "check_given_back",
+    "check_half_area",
     "check_ig_by_hand",
     "check_integrated_gradients",
     "check_is_dummy",
@@ -62,6 +65,7 @@ __all__ = [
     "check_mass_share",
     "check_mean_output",
     "check_misleading_input",
+    "check_noisy_average",
     "check_noisy_baselines",
     "check_quantile",
     "check_rank_correlation",
@@ -69,6 +73,7 @@ __all__ = [
     "check_shapley",
     "check_sign_agreement",
     "check_steps_needed",
+    "check_top_border",
     "check_trapezoid_rule",
     "check_unfair",
     "check_zero_credit",

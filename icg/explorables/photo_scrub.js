@@ -86,16 +86,16 @@ function build(root, stage, data, colours) {
   // ---- what is on the page -----------------------------------------------------------------------------------------
 
   const thumbs = photographs.map((photo, k) => el("button", { type: "button", class: "icg-ps-thumb", "aria-label": photo.name, title: photo.name, onclick: () => choose(k) },
-    el("img", { src: photo.picture, alt: "" })));
+    el("img", { src: photo.picture, alt: "", role: "presentation" })));
   const picture = el("img", { class: "icg-ps-photo" });
   const seen = el("div", { class: "icg-x-panel" }, el("span", { class: "icg-x-label" }, "What the network may rely on"),
     el("div", { class: "icg-x-picture icg-ps-square" }, picture));
-  const map = panel("", ""), under = el("img", { class: "icg-ps-under", alt: "" });
+  const map = panel("", ""), under = el("img", { class: "icg-ps-under", alt: "", role: "presentation" });
   map.canvas.before(under);
   map.canvas.parentElement.classList.add("icg-ps-square", "icg-ps-map");
   const label = map.node.querySelector(".icg-x-label");
 
-  const values = el("img", { class: "icg-ps-tile", alt: "" }), channel = el("i", { class: "icg-ps-tile" }), level = el("b", {});
+  const values = el("img", { class: "icg-ps-tile", alt: "", role: "presentation" }), channel = el("i", { class: "icg-ps-tile" }), level = el("b", {});
   const given = el("p", { class: "icg-ps-given" }, "What it is given:",
     el("span", {}, values, "pixel values, never changed"), el("span", {}, channel, el("span", {}, "certainty, ", level, " in every pixel")));
 
