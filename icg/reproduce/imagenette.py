@@ -17,14 +17,10 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from .. import baselines
 from ..artifacts import load_card, load_model, provenance, write_result
 from ..attribution import (
     expected_gradients,
-    gradient,
     integrated_certainty_gradients,
-    integrated_gradients,
-    smoothgrad,
 )
 from ..certainty import join
 from ..deletion import Curves, deletion_curves, insertion_curves, ranking, without_certainty
@@ -33,6 +29,7 @@ from ..measures import mass_share, mean_interval, probabilities, rank_correlatio
 from ..paths import precision, quiet
 from ..scenarios import imagenette
 from .jobs import Job
+from .methods import attribution_map, evaluations
 
 MODELS = ("imagenette-resnet18", "imagenette-resnet50")
 SEED = 2022
@@ -111,43 +108,18 @@ def attribute(
     Raises:
         ValueError: an unknown method.
     """
-    if method not in METHODS:
-        raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
-    settings = METHODS[method]
-    options = {"target": target, "dtype": torch.float64, "autocast": autocast}
-    paths = {"n_steps": settings.get("steps"), "generator": generator, "return_convergence_delta": check}
-    gap = None
-    if method == "random":
-        maps = torch.randn(inputs[:, :1].shape, generator=generator, dtype=torch.float64).to(inputs.device)
-        return maps, None
-    if method.startswith("ICG"):
-        copies = {"noise_std": settings.get("noise", 0.0), "n_samples": settings.get("draws", 1)}
-        found = integrated_certainty_gradients(model, inputs, **copies, **paths, **options)
-        return found if check else (found, None)
-    if method == "gradient":
-        maps = gradient(model, inputs, **options)
-    elif method == "SmoothGrad":
-        maps = smoothgrad(
-            model, inputs, noise_std=settings["noise"], n_steps=settings["draws"], generator=generator, **options
-        )
-    elif method == "EG":
-        samples = data.samples
-        maps = expected_gradients(model, inputs, samples, n_steps=settings["draws"], generator=generator, **options)
-    else:
-        start = {
-            "zero IG": lambda: baselines.zero(),
-            "mean IG": lambda: baselines.constant(data.mean),
-            "AGN": lambda: baselines.gaussian_noise(settings["noise"], n_samples=settings["draws"]),
-        }[method]()
-        found = integrated_gradients(model, inputs, start, **paths, **options)
-        maps, gap = found if check else (found, None)
-    return maps[:, :-1].sum(1, keepdim=True), gap
-
-
-def evaluations(method: str) -> int:
-    """Forward and backward passes for one map; adaptive steps cost three quarters as many forward passes on top."""
-    settings = METHODS[method]
-    return 0 if method == "random" else settings.get("steps", 1) * settings.get("draws", 1)
+    return attribution_map(
+        method,
+        METHODS,
+        model,
+        inputs,
+        target=target,
+        samples=lambda: data.samples,
+        mean=lambda: data.mean,
+        generator=generator,
+        autocast=autocast,
+        check=check,
+    )
 
 
 def is_stochastic(method: str) -> bool:
@@ -637,7 +609,7 @@ def _summary(work: _Work, done: dict[str, dict], looked: dict, size: dict[str, i
         gap = rows["gap"][~rows["gap"].isnan()]
         if len(gap):
             found["gap"] = {"mean": round(gap.mean().item(), 5), "largest": round(gap.max().item(), 5)}
-        methods[method] = found | {"evaluations": evaluations(method)}
+        methods[method] = found | {"evaluations": evaluations(method, METHODS)}
     files = imagenette._files("val")
     figure = {}
     for number in shots.chosen.tolist():  # the first of each class

@@ -18,11 +18,8 @@ from tqdm.auto import tqdm
 from .. import baselines
 from ..artifacts import ArtifactError, load_card, load_model, provenance, write_result
 from ..attribution import (
-    expected_gradients,
     gradient,
-    integrated_certainty_gradients,
     integrated_gradients,
-    smoothgrad,
 )
 from ..certainty import join
 from ..deletion import Curves, deletion_curves, insertion_curves, ranking, without_certainty
@@ -30,6 +27,7 @@ from ..measures import dilate, mass_share, mean_interval, probabilities, rank_co
 from ..scenarios import mnist, mnist_in_space
 from ..training import meaningless
 from .jobs import Job
+from .methods import attribution_map, evaluations
 
 NAME = "mnist"
 SEED = 2022
@@ -90,40 +88,17 @@ def attribute(
         A map ``(N, 1, H, W)`` float64: of the values (what gradients say of the certainty channel is left out), for ICG
         of the certainty; and the distance from completeness ``(N,)`` of single paths and their averages, else None.
     """
-    if method not in METHODS:
-        raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
-    settings = METHODS[method]
-    options = {"target": target, "dtype": torch.float64, "autocast": autocast}
-    paths = {"n_steps": settings.get("steps"), "generator": generator, "return_convergence_delta": True}
-    gap = None
-    if method == "random":
-        maps = torch.randn(inputs[:, :1].shape, generator=generator, dtype=torch.float64)
-    elif method == "gradient":
-        maps = gradient(model, inputs, **options)
-    elif method == "SmoothGrad":
-        maps = smoothgrad(
-            model, inputs, noise_std=settings["noise"], n_steps=settings["draws"], generator=generator, **options
-        )
-    elif method == "EG":
-        maps = expected_gradients(model, inputs, data.images, n_steps=settings["draws"], generator=generator, **options)
-    elif method.startswith("ICG"):
-        copies = {"noise_std": settings.get("noise", 0.0), "n_samples": settings.get("draws", 1)}
-        maps, gap = integrated_certainty_gradients(model, inputs, **copies, **paths, **options)
-    else:
-        start = {
-            "zero IG": lambda: baselines.zero(),
-            "middle IG": lambda: baselines.middle(),
-            "mean IG": lambda: baselines.constant(data.mean),
-            "AGN": lambda: baselines.gaussian_noise(settings["noise"], n_samples=settings["draws"]),
-        }[method]()
-        maps, gap = integrated_gradients(model, inputs, start, **paths, **options)
-    return maps[:, :1], gap
-
-
-def evaluations(method: str) -> int:
-    """Forward and backward passes for one map; adaptive steps cost three quarters as many forward passes on top."""
-    settings = METHODS[method]
-    return 0 if method == "random" else settings.get("steps", 1) * settings.get("draws", 1)
+    return attribution_map(
+        method,
+        METHODS,
+        model,
+        inputs,
+        target=target,
+        samples=lambda: data.images,
+        mean=lambda: data.mean,
+        generator=generator,
+        autocast=autocast,
+    )
 
 
 def run(
@@ -497,7 +472,7 @@ _SUMMARIES = {"mnist": _mnist, "space": _space}
 def _cost(method: str, rows: dict) -> dict:
     gap = rows["gap"][~rows["gap"].isnan()]
     found = {"gap": {"mean": gap.mean().item(), "largest": gap.max().item()}} if len(gap) else {}
-    return found | {"evaluations": evaluations(method)}
+    return found | {"evaluations": evaluations(method, METHODS)}
 
 
 def _areas(share: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
