@@ -4,6 +4,7 @@ Any picture that Pillow reads: it is turned as its EXIF data say, put on white w
 in the proportions of the network's input, becomes the input; in grey for networks that see grey.
 """
 
+import io
 import os
 import warnings
 from collections.abc import Callable
@@ -97,7 +98,7 @@ def explain(
             raise ValueError(f"expected {name} to be one of {', '.join(known)}, got {value!r}")
     chosen = _settings(method, baseline, steps, noise)
     _check_out(out, path)
-    picture = _open(path)  # before the weights, which may have to be downloaded
+    picture = open_picture(path)  # before the weights, which may have to be downloaded
     network, shape = _network(model)
     module = import_module(f".scenarios.{scenario}", __package__) if scenario else None
     photo = prepare(picture, shape)
@@ -247,21 +248,29 @@ def samples(scenario, shape: tuple[int, int, int], n: int = SAMPLES) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-def _open(path: Path):
-    """A picture file as a Pillow image, decoded, upright, and notes about it."""
+def open_picture(path: Path, content: bytes | None = None):
+    """A picture file as a Pillow image, decoded, upright, and notes about it.
+
+    Args:
+        content: what is in the file, for one that is not on the disk; then ``path`` only names it.
+
+    Raises:
+        ValueError: not there, not a picture, broken, or of an absurd size.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.exists():
-        raise ValueError(f"{path} is not there")
-    if not path.is_file():
-        raise ValueError(f"expected a picture, got {'the folder' if path.is_dir() else 'something else:'} {path}")
-    if path.stat().st_size == 0:
+    if content is None:
+        if not path.exists():
+            raise ValueError(f"{path} is not there")
+        if not path.is_file():
+            raise ValueError(f"expected a picture, got {'the folder' if path.is_dir() else 'something else:'} {path}")
+    if (path.stat().st_size if content is None else len(content)) == 0:
         raise ValueError(f"{path} is empty")
     notes = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs, which are refused here, and of odd metadata
-            with Image.open(path) as image:
+            with Image.open(path if content is None else io.BytesIO(content)) as image:
                 width, height = image.size
                 if width * height <= MOST and min(width, height) >= LEAST:
                     if (frames := getattr(image, "n_frames", 1)) > 1:

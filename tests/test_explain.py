@@ -107,7 +107,7 @@ def drawn(monkeypatch):
 
 
 def values_of(path, shape=COLOURS):
-    return explain.prepare(explain._open(path), shape).values
+    return explain.prepare(explain.open_picture(path), shape).values
 
 
 # ---- what is said and drawn
@@ -333,7 +333,7 @@ def test_it_is_turned_as_its_exif_data_say(tmp_path, orientation):
     stored.save(tmp_path / "turned.png", exif=exif)
     upright.save(tmp_path / "upright.png")
     assert ImageOps.exif_transpose(Image.open(tmp_path / "turned.png")).size == upright.size
-    turned = explain.prepare(explain._open(tmp_path / "turned.png"), COLOURS)
+    turned = explain.prepare(explain.open_picture(tmp_path / "turned.png"), COLOURS)
     assert torch.equal(turned.values, values_of(tmp_path / "upright.png"))
     assert turned.notes == ["the middle 70 x 70 pixels of 90 x 70"] and turned.shown.shape == (70, 70, 3)
 
@@ -367,7 +367,7 @@ def test_long_pictures_show_their_middle(tmp_path):
     picture = Image.new("L", (4000, 16), 0)
     picture.paste(255, (1992, 0, 2008, 16))
     picture.save(tmp_path / "long.png")
-    found = explain.prepare(explain._open(tmp_path / "long.png"), (1, 50, 50))
+    found = explain.prepare(explain.open_picture(tmp_path / "long.png"), (1, 50, 50))
     assert found.values[..., 4:-4].min() == 1 and found.values.min() > 0.5 and found.shown.shape == (16, 16)
     found = explain.prepare((photo(3000, 2000), []), COLOURS)
     assert found.shown.shape == (480, 480, 3)

@@ -346,7 +346,7 @@ def test_rotation_and_transparency_are_those_of_explain(tmp_path):
     exif[0x0112] = 6  # to be turned by 90 degrees
     for content in (file(picture, "JPEG", exif=exif), file(picture.convert("RGBA")), file(picture.convert("L"), "GIF")):
         (tmp_path / "file").write_bytes(content)
-        photo = explain.prepare(explain._open(tmp_path / "file"), (3, 32, 32))
+        photo = explain.prepare(explain.open_picture(tmp_path / "file"), (3, 32, 32))
         shot = module.photo_from("x", content, (3, 32, 32))
         assert torch.equal(shot.values, photo.values) and list(shot.notes) == photo.notes
 

@@ -127,20 +127,6 @@ def run(data, tmp_path):
     return run
 
 
-class Attribute:
-    """Stands in for :func:`attribute`: random maps by the generator; counts its calls, may stop at one of them."""
-
-    def __init__(self, stop_at=None):
-        self.calls, self.stop_at = 0, stop_at
-
-    def __call__(self, method, model, inputs, *, generator, **options):
-        self.calls += 1
-        if self.calls == self.stop_at:
-            raise KeyboardInterrupt
-        maps = torch.randn(inputs[:, :1].shape, generator=generator, dtype=torch.float64)
-        return maps + len(method), torch.rand(len(inputs), generator=generator)
-
-
 def intervals(content, at=""):
     """Every interval of a result."""
     if isinstance(content, dict):
@@ -305,17 +291,17 @@ def test_the_figure_shows_the_first_of_each_class_that_is_right(run):
 # ---- going on with it
 
 
-def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path):
-    straight = Attribute()
+def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path, stand_in):
+    straight = stand_in()
     monkeypatch.setattr(reproduction, "attribute", straight)
     expected = run(work_folder=tmp_path / "other", methods=("ICG", "AGN"))
     # Chunks of 10 photographs, of 5 and of 3 with a border; 3 before and after each of two stages; AGN draws twice more
     assert straight.calls == (3 + 2 + 1 + 3) * 2 + 2
 
-    monkeypatch.setattr(reproduction, "attribute", Attribute(stop_at=14))
+    monkeypatch.setattr(reproduction, "attribute", stand_in(stop_at=14))
     with pytest.raises(KeyboardInterrupt):
         run(methods=("ICG", "AGN"))
-    rest = Attribute()
+    rest = stand_in()
     monkeypatch.setattr(reproduction, "attribute", rest)
     assert without_cost(run(methods=("ICG", "AGN"))) == without_cost(expected) and 0 < rest.calls < straight.calls
     before = rest.calls
@@ -323,8 +309,8 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, 
     assert without_cost(again) == without_cost(expected) and rest.calls == before  # nothing is left to do
 
 
-def test_processes_share_the_work_by_methods(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_processes_share_the_work_by_methods(run, monkeypatch, tmp_path, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     names = (reproduction.REFERENCE, "EG", "random")
     whole = run(work_folder=tmp_path / "other", methods=names)
     first = run(methods=("EG", "random"))
@@ -337,8 +323,8 @@ def test_processes_share_the_work_by_methods(run, monkeypatch, tmp_path):
     ]
 
 
-def test_fewer_photographs_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_fewer_photographs_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other", methods=("EG",), n=14)
     few = run(n=5, methods=("EG",))
     assert few["methods"]["EG"]["entropy"]["raw"]["n"] == few["methods"]["EG"]["deletion"]["blurring"]["area"]["n"] == 5
@@ -353,10 +339,10 @@ def test_fewer_photographs_come_first_and_more_go_on_from_them(run, monkeypatch,
 
 
 @pytest.mark.parametrize("change", ["weights", "settings", "seed", "precision", "nothing"])
-def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, change):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, change, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     run(methods=("AGN",))
-    again = Attribute()
+    again = stand_in()
     monkeypatch.setattr(reproduction, "attribute", again)
     if change == "weights":
         card = json.loads((data / f"weights/{NAME}.json").read_text())

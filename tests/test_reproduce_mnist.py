@@ -80,20 +80,6 @@ def run(data, tmp_path):
     return run
 
 
-class Attribute:
-    """Stands in for :func:`attribute`: random maps by the generator; counts its calls, may stop at one of them."""
-
-    def __init__(self, stop_at=None):
-        self.calls, self.stop_at = 0, stop_at
-
-    def __call__(self, method, model, inputs, *, generator, **options):
-        self.calls += 1
-        if self.calls == self.stop_at:
-            raise KeyboardInterrupt
-        maps = torch.randn(inputs[:, :1].shape, generator=generator, dtype=torch.float64)
-        return maps + len(method), torch.rand(len(inputs), generator=generator)
-
-
 def without(result, *names):
     return {name: value for name, value in result.items() if name not in names}
 
@@ -251,30 +237,30 @@ def test_digits_in_space_are_on_the_right_and_the_training_set_on_the_left(data)
 # ---- going on with it
 
 
-def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path):
-    straight = Attribute()
+def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path, stand_in):
+    straight = stand_in()
     monkeypatch.setattr(reproduction, "attribute", straight)
     expected = run(work_folder=tmp_path / "other", methods=("ICG", "AGN"))
     assert straight.calls == 2 * (3 + 2)  # methods x chunks of 10 and of 7 digits
 
-    monkeypatch.setattr(reproduction, "attribute", Attribute(stop_at=6))
+    monkeypatch.setattr(reproduction, "attribute", stand_in(stop_at=6))
     with pytest.raises(KeyboardInterrupt):
         run(methods=("ICG", "AGN"))
-    rest = Attribute()
+    rest = stand_in()
     monkeypatch.setattr(reproduction, "attribute", rest)
     assert run(methods=("ICG", "AGN")) == expected and rest.calls == 5
     assert run(methods=("ICG", "AGN")) == expected and rest.calls == 5  # nothing is left to do
     assert list(expected["mnist"]["methods"]) == ["AGN", "ICG"]
 
 
-def test_processes_share_the_work_by_methods_and_parts(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_processes_share_the_work_by_methods_and_parts(run, monkeypatch, tmp_path, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other")
     with pytest.raises(ValueError, match="nothing is complete yet"):
         run(methods=("gradient",), parts=("space",))  # has no gradient
     first = run(parts=("mnist",), methods=("ICG", "noise averaged", "EG"))
     assert "space" not in first and list(first["mnist"]["methods"]) == ["EG", "ICG", "ICG, noise averaged"]
-    again = Attribute()
+    again = stand_in()
     monkeypatch.setattr(reproduction, "attribute", again)
     both = run(parts=("space",))
     assert both["mnist"] == first["mnist"] and list(both["space"]["methods"]) == list(reproduction.IN_SPACE)
@@ -283,22 +269,22 @@ def test_processes_share_the_work_by_methods_and_parts(run, monkeypatch, tmp_pat
     assert run(methods=others) == whole
 
 
-def test_fewer_digits_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_fewer_digits_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other", methods=("EG",))
     few = run(n=6, methods=("EG",))
     assert few["mnist"]["methods"]["EG"]["blindness"]["n"] == 6 and few["settings"]["test digits"]["band"] == 5
-    more = Attribute()
+    more = stand_in()
     monkeypatch.setattr(reproduction, "attribute", more)
     assert run(methods=("EG",)) == whole  # the chunk that was cut short is done again
     assert more.calls == 2 + 1
 
 
 @pytest.mark.parametrize("change", ["weights", "settings", "seed", "chunk", "a saved file", "nothing"])
-def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, tmp_path, change):
-    monkeypatch.setattr(reproduction, "attribute", Attribute())
+def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, tmp_path, change, stand_in):
+    monkeypatch.setattr(reproduction, "attribute", stand_in())
     run(methods=("AGN",), parts=("mnist",))
-    again = Attribute()
+    again = stand_in()
     monkeypatch.setattr(reproduction, "attribute", again)
     if change == "weights":
         ship(data, 1)

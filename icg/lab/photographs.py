@@ -3,7 +3,6 @@
 import atexit
 import copy
 import html
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..certainty import is_certainty_aware, join
-from ..explain import _open, prepare
+from ..explain import open_picture, prepare
 from ..figures import POSITIVE, _bare, colour_bar, show_map, signed_cmap, signed_limit, signed_norm
 from ..paths import quiet
 from ..scenarios.imagenette import CLASSES
@@ -244,13 +243,7 @@ def photo_from(name: str, content: bytes, shape: tuple[int, int, int]) -> Shot:
     Raises:
         ValueError: not a picture, broken, or of an absurd size.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload"
-        path.write_bytes(content)
-        try:
-            photo = prepare(_open(path), shape)
-        except ValueError as error:
-            raise ValueError(str(error).replace(str(path), name)) from None
+    photo = prepare(open_picture(Path(name), content), shape)
     return Shot(name, photo.values, photo.shown, tuple(photo.notes))
 
 

@@ -213,7 +213,7 @@ CONTRAST = """selector => {
 }"""
 TEXTS = (
     ".icg-x-title, .icg-x-field, .icg-x select, .icg-x-check, .icg-x-note span, .icg-x-readout b, .icg-x-caption, "
-    "article p, article li, article .cell_output pre, article caption, article td, article th, article td small, "
+    "article p, article li, article .cell_output pre, article td, article th, article td small, "
     "article summary, article figcaption, article figcaption a, article .cell_output a"
 )
 
@@ -259,7 +259,7 @@ def test_tables_have_a_caption_and_headers(chapter):
     tables = page.locator("article .cell_output table").all()
     assert len(tables) >= 2
     for table in tables:
-        assert table.locator("caption").inner_text().strip()
+        assert table.locator("xpath=ancestor::figure/figcaption").inner_text().strip()
         columns = table.locator("thead th[scope=col]")
         assert columns.count() == table.locator("tbody tr").first.locator("th, td").count() > 5
         for row in table.locator("tbody tr").all():
