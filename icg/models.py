@@ -157,13 +157,15 @@ class CertaintyResNet(nn.Module):
     batch norm mixes colours and certainty into ``front`` channels, which the stem takes instead of three.
 
     Attributes:
-        config: the arguments that build the same network again; a card keeps them.
+        config: the arguments that build the same network again, whatever it began with; a card keeps them.
         input_shape: ``(4, size, size)``, what it is meant for; other sizes work too.
     """
 
     certainty_aware = True
 
-    def __init__(self, arch: str = "resnet50", num_classes: int = 10, front: int = 64, size: int = 128):
+    def __init__(
+        self, arch: str = "resnet50", num_classes: int = 10, front: int = 64, size: int = 128, zero_init: bool = False
+    ):
         super().__init__()
         from torchvision import models  # slow to import
 
@@ -181,7 +183,7 @@ class CertaintyResNet(nn.Module):
         self.front = nn.Conv2d(4, front, 1)
         nn.init.kaiming_normal_(self.front.weight, nonlinearity="relu")
         nn.init.zeros_(self.front.bias)
-        self.resnet = models.get_model(arch, weights=None, num_classes=num_classes)
+        self.resnet = models.get_model(arch, weights=None, num_classes=num_classes, zero_init_residual=zero_init)
         self.resnet.conv1 = nn.Conv2d(front, self.resnet.conv1.out_channels, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(self.resnet.conv1.weight, mode="fan_out", nonlinearity="relu")
 
@@ -205,6 +207,7 @@ def certainty_resnet(
     checkpoint: dict[str, Tensor] | str | Path | None = None,
     front: int = 64,
     size: int = 128,
+    zero_init: bool = False,
 ) -> CertaintyResNet:
     """A ResNet with a certainty channel, untrained or starting from an ordinary torchvision ResNet.
 
@@ -216,6 +219,8 @@ def certainty_resnet(
             passes. Without ``fc.weight`` and ``fc.bias`` in it, the last layer is a fresh one.
         front: channels after the 1x1 convolution; the paper has 64.
         size: side of the images that it is meant for; others work too.
+        zero_init: every residual block begins as doing nothing (the weight of its last batch norm is 0), which lets
+            deep networks learn faster at first; a checkpoint takes its place.
 
     Raises:
         ValueError: an unknown ``arch``, or a checkpoint that can't be read or doesn't fit.
@@ -225,7 +230,7 @@ def certainty_resnet(
     >>> certainty_resnet("resnet18")(torch.zeros(1, 4, 64, 64)).shape
     torch.Size([1, 10])
     """
-    model = CertaintyResNet(arch, num_classes, front, size)
+    model = CertaintyResNet(arch, num_classes, front, size, zero_init)
     if checkpoint is None:
         return model
     if not isinstance(checkpoint, dict):

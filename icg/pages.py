@@ -48,7 +48,9 @@ def table(
 
     def cell(tag: str, column: int, text) -> str:
         style = f"padding: {padding}; text-align: {'left' if column < names else align}"
-        if nowrap and column >= names:
+        if column < names:
+            style += "; font-weight: normal" if "row" in tag else ""
+        elif nowrap:
             style += "; white-space: nowrap"
         return f"<{tag} style='{style}'>{text}</{tag.split()[0]}>"
 

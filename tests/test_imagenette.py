@@ -450,6 +450,14 @@ def test_missing_data_and_devices_are_one_line_before_any_work(quick, monkeypatc
     assert not (tmp_path / "runs").exists() and not (tmp_path / "cache").exists()
 
 
+def test_the_network_begins_as_its_recipe_says(quick, tmp_path, monkeypatch):
+    for zero_init in (True, False):
+        recipe = replace(imagenette.RECIPES["imagenette-resnet18"], zero_init=zero_init)
+        monkeypatch.setitem(imagenette.RECIPES, "imagenette-resnet18", recipe)
+        model = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json").make()
+        assert bool((model.resnet.layer1[0].bn2.weight == 0).all()) == zero_init
+
+
 def test_every_two_epochs_the_learning_curve_gets_a_point(quick, tmp_path):
     plan = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json")
     assert plan.watch_every == 15 and plan.stages[0][0].steps == 2  # 2 x 30 photographs in batches of 4

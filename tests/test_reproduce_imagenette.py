@@ -15,7 +15,7 @@ from icg.attribution import expected_gradients, gradient, integrated_certainty_g
 from icg.certainty import join, split
 from icg.localisation import blurred, borders, entropy
 from icg.measures import mass_share
-from icg.models import ARCHITECTURES, certainty_resnet
+from icg.models import ARCHITECTURES
 from icg.reproduce import imagenette as reproduction
 from icg.scenarios import imagenette
 from icg.scenarios.imagenette import CLASSES, FOLDERS, Photographs
@@ -46,12 +46,6 @@ def network(seed=0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return Tiny().eval()
-
-
-def resnet():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return certainty_resnet("resnet18", 10, front=6, size=SIZE).eval()
 
 
 def ship(folder, seed=0):
@@ -85,8 +79,8 @@ def data(folder, tmp_path, tmp_path_factory, monkeypatch):
     monkeypatch.setattr(imagenette, "COUNTS", {"train": 20, "val": 60})
     monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
     monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)
-    monkeypatch.setattr(reproduction, "STAGES", ("say", "look"))
-    monkeypatch.setattr(reproduction, "randomised", lambda model, stage, inputs, seed: network(len(stage)))
+    monkeypatch.setattr(reproduction, "STAGES", {"say": ("say",), "look": ("look",)})
+    monkeypatch.setattr(reproduction, "randomised", lambda model, parts, inputs, seed: network(len(parts[-1])))
     monkeypatch.setattr(reproduction, "CHUNK", 4)
     sizes = {
         "photographs": 10,
@@ -512,47 +506,3 @@ def test_figure_maps_are_the_methods_raw_and_blurred():
     assert defaults["draws"] == eg["draws"]  # what is seen is what was measured
     target = reproduction.figure_maps(model, values, Data.samples, target=torch.tensor([3, 4]), **options)
     assert not torch.equal(target["ICG"], maps["ICG"])
-
-
-# ---- sanity checks
-
-
-def test_weights_become_random_from_the_head_down():
-    model = resnet()
-    inputs = join(torch.rand(6, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(2)))
-    stages = reproduction.STAGES
-    where = {stage: f"resnet.{stage}." for stage in stages[:5]} | {"stem": "resnet.conv1.", "front": "front."}
-    kept = {name: value.clone() for name, value in model.state_dict().items()}
-    before = None
-    for k, stage in enumerate(stages):
-        state = reproduction.randomised(model, stage, inputs).state_dict()
-        for number, other in enumerate(stages):
-            names = [name for name in state if name.startswith(where[other]) and state[name].ndim > 1]
-            assert names and all(torch.equal(state[name], kept[name]) == (number > k) for name in names)
-            if before is not None and number < k:  # a lower stage begins with the same weights
-                assert all(torch.equal(state[name], before[name]) for name in names)
-        norm = torch.equal(state["resnet.bn1.running_mean"], kept["resnet.bn1.running_mean"])
-        assert norm == (stage not in ("stem", "front"))
-        before = state
-    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())  # a copy
-    with pytest.raises(ValueError, match="down_to to be one of fc, .* got 'head'"):
-        reproduction.randomised(model, "head", inputs)
-
-
-def test_random_layers_pass_on_something_of_an_ordinary_size():
-    inputs = join(torch.rand(16, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(2)))
-    model = reproduction.randomised(resnet(), "front", inputs)
-    seen = {}
-    model.resnet.bn1.register_forward_hook(lambda module, given, found: seen.update(out=found.clone()))
-    with torch.no_grad():
-        logits = model(inputs)
-    assert not model.training and seen["out"].mean().abs() < 0.05
-    assert seen["out"].std().item() == pytest.approx(1, abs=0.1)  # by the statistics of these inputs
-    assert logits.std(0).mean() > 1e-3
-
-
-def test_the_global_random_state_stays_as_it_was():
-    inputs = join(torch.zeros(4, 3, SIZE, SIZE))
-    state = torch.get_rng_state()
-    reproduction.randomised(resnet(), "layer4", inputs)
-    assert torch.equal(torch.get_rng_state(), state)

@@ -50,6 +50,21 @@ def test_the_front_is_the_papers():
     assert model.certainty_aware and model.input_shape == (4, 128, 128)
 
 
+@pytest.mark.parametrize(("arch", "last", "blocks"), [("resnet18", "bn2", 8), ("resnet50", "bn3", 16)])
+def test_blocks_can_begin_as_doing_nothing(arch, last, blocks):
+    for zero_init in (False, True):
+        state = certainty_resnet(arch, zero_init=zero_init).state_dict()
+        weights = [
+            value for name, value in state.items() if name.startswith("resnet.layer") and f".{last}.weight" in name
+        ]
+        assert len(weights) == blocks and all((weight == (0 if zero_init else 1)).all() for weight in weights)
+    network = ordinary(arch)
+    model = certainty_resnet(arch, checkpoint=network.state_dict(), zero_init=True).eval()
+    values = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():  # a checkpoint takes its place
+        torch.testing.assert_close(model(join(values)), network(normalised(values)), rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("size", [(32, 32), (64, 64), (65, 97)])
 def test_any_size_from_32_gives_one_logit_for_each_class(net, size):
     assert net(torch.rand(2, 4, *size)).shape == (2, 10)

@@ -5,7 +5,7 @@ import html
 import os
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import baselines
 from ..artifacts import BRANCH, REPOSITORY
@@ -40,6 +40,22 @@ def colab_link(chapter: str) -> str:
     """Address of a chapter (``"burnt_snacks"``) in Colab."""
     repository = REPOSITORY.removeprefix("https://github.com/")
     return f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/book/{chapter}.ipynb"
+
+
+class Counted(nn.Module):
+    """The same certainty-aware model; counts the points that it is asked for, with and without a gradient."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.certainty_aware = model, True
+        self.with_gradient = self.forward_only = 0
+
+    def forward(self, points: Tensor) -> Tensor:
+        if points.requires_grad:
+            self.with_gradient += len(points)
+        else:
+            self.forward_only += len(points)
+        return self.model(points)
 
 
 def attribute(

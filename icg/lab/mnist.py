@@ -4,7 +4,6 @@ import html
 import uuid
 
 import torch
-from torch import Tensor, nn
 
 from ..certainty import is_certainty_aware, join
 from ..explorables.drawing_pad import drawing_pad
@@ -15,6 +14,7 @@ from ..scenarios.mnist_in_space import HEIGHT, PLACEMENTS, WIDTH, place
 from .common import (
     FIRST,
     FROM_DATA,
+    Counted,
     attribute,
     dropdown,
     is_live,
@@ -145,7 +145,7 @@ def _explain(model, image, data, *, target=PREDICTED, placement=None, progress=F
         image: ``(1, 1, 28, 28)``. chosen: as :func:`icg.lab.attribute` takes it.
     """
     image = image if placement is None else place(image, PLACEMENTS[placement])
-    counted = _Counted(model)
+    counted = Counted(model)
     with quiet(model), torch.no_grad():
         p = model(join(image)).softmax(1)[0].double()
     predicted = int(p.argmax())
@@ -172,19 +172,3 @@ def _explain(model, image, data, *, target=PREDICTED, placement=None, progress=F
     bars = ", ".join(f"{p[k]:.3f} for {CLASSES[k]}" for k in likely)
     alt = f"The input; its attributions for the {what} by {title}; the class probabilities from 0.001 on: {bars}."
     return picture(image[0], maps[0], f"{title}\n{what}", (p, target)), text, alt
-
-
-class _Counted(nn.Module):
-    """The same model, which counts the points that it is asked for."""
-
-    def __init__(self, model):
-        super().__init__()
-        self.model, self.certainty_aware = model, True
-        self.with_gradient = self.forward_only = 0
-
-    def forward(self, points: Tensor) -> Tensor:
-        if points.requires_grad:
-            self.with_gradient += len(points)
-        else:
-            self.forward_only += len(points)
-        return self.model(points)

@@ -21,6 +21,7 @@ from .common import (
     FIRST,
     FROM_DATA,
     METHODS,
+    Counted,
     attribute,
     colab_link,
     dropdown,
@@ -299,23 +300,17 @@ class _Worker:
             job(lambda turn=turn: self._turn != turn)
 
 
-class _Watched(nn.Module):
-    """The same model, which counts the points that it is asked for, says how far it is, and stops when it should."""
+class _Watched(Counted):
+    """Counts, says how far it is, and stops when it should."""
 
     def __init__(self, model, stopped: Callable[[], bool] = lambda: False, tell=lambda done: None):
-        super().__init__()
-        self.model, self.certainty_aware = model, True
+        super().__init__(model)
         self.stopped, self.tell = stopped, tell
-        self.with_gradient = self.forward_only = 0
 
     def forward(self, points: Tensor) -> Tensor:
         if self.stopped():
             raise Stopped
-        if points.requires_grad:
-            self.with_gradient += len(points)
-        else:
-            self.forward_only += len(points)
-        logits = self.model(points)
+        logits = super().forward(points)
         self.tell(self.with_gradient)
         return logits
 

@@ -9,12 +9,11 @@ times and on other machines, and one is made again without touching the other.
 
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..artifacts import load_card, load_model, provenance, write_result
@@ -27,6 +26,7 @@ from ..deletion import Curves, deletion_curves, insertion_curves, ranking, witho
 from ..localisation import blurred, borders, entropy, half_area, spread
 from ..measures import mass_share, mean_interval, probabilities, rank_correlation
 from ..paths import precision, quiet
+from ..sanity import randomised
 from ..scenarios import imagenette
 from .jobs import Job
 from .methods import attribution_map, evaluations
@@ -72,7 +72,11 @@ CHANGES = ("certainty", "blurring")
 LOST = 0.08  # standard deviation of the blur that takes a photograph's content away, in sides
 DARK = 0.15  # borders below this mean are called black
 # Parts of a CertaintyResNet from its head down, in the order in which they become random.
-STAGES = ("fc", "layer4", "layer3", "layer2", "layer1", "stem", "front")
+STAGES = {
+    **{name: (f"resnet.{name}",) for name in ("fc", "layer4", "layer3", "layer2", "layer1")},
+    "stem": ("resnet.conv1", "resnet.bn1"),
+    "front": ("front",),
+}
 KNOWN = 16  # training photographs from which random layers get the statistics of their batch norm
 PAPER = {
     "localisation": "tend to be more tightly localized than those of EG",
@@ -376,7 +380,7 @@ class _Work:
             *((name, name, {"dark": DARK}, self._borders(method, name)) for name in BORDERS),
         ]
         if method != "random":
-            found.append(("sanity", "sanity", {"known": KNOWN, "stages": STAGES}, self._sanity(method)))
+            found.append(("sanity", "sanity", {"known": KNOWN, "stages": tuple(STAGES)}, self._sanity(method)))
         return [
             Job(f"{self.name}, {method}, {what}", size[n], key | more, compute, chunk=CHUNK)
             for what, n, more, compute in found
@@ -462,9 +466,10 @@ class _Work:
         def compute(first, last):
             numbers = self.shots.chosen[first:last]
             before, _ = self.attribute(method, numbers, first)
-            rows = {}
-            for stage in STAGES:
-                model = randomised(self.model, stage, join(self.shots.known), seed=SEED)
+            rows, parts = {}, []
+            for stage, more in STAGES.items():
+                parts += more
+                model = randomised(self.model, parts, join(self.shots.known), seed=SEED)
                 after, _ = self.attribute(method, numbers, first, model=model)
                 rows[f"signed, {stage}"] = rank_correlation(before, after)
                 rows[f"absolute, {stage}"] = rank_correlation(before.abs(), after.abs())
@@ -507,57 +512,6 @@ def _padded(rows: dict[str, Tensor], n: int) -> dict[str, Tensor]:
         found[name] = torch.full((n, *values.shape[1:]), torch.nan, dtype=torch.float64)
         found[name][: len(values)] = values
     return found
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Sanity checks: do maps depend on what was learnt?
-# ---------------------------------------------------------------------------------------------------------------
-
-
-def randomised(model, down_to: str, inputs: Tensor, *, seed: int = SEED) -> nn.Module:
-    """A copy of a network whose weights are random from the head down to a stage, and trained below.
-
-    Random weights are drawn as before a training. Batch norm of the random layers gets its statistics from ``inputs``,
-    so that they pass on something of an ordinary size. A lower stage begins with the same weights as a higher one.
-
-    Args:
-        down_to: one of :data:`STAGES`. inputs: joined ``(N, 4, H, W)``.
-
-    Raises:
-        ValueError: an unknown stage.
-
-    Source: Adebayo et al., 2018, "cascading randomisation".
-    """
-    if down_to not in STAGES:
-        raise ValueError(f"expected down_to to be one of {', '.join(STAGES)}, got {down_to!r}")
-    model = deepcopy(model).eval()
-    parts = [
-        part
-        for stage in STAGES[: STAGES.index(down_to) + 1]
-        for part in {"stem": ("resnet.conv1", "resnet.bn1"), "front": ("front",)}.get(stage, (f"resnet.{stage}",))
-    ]
-    norms = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for part in parts:
-            for module in model.get_submodule(part).modules():
-                if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                    norms.append(module)
-                if hasattr(module, "reset_parameters"):
-                    _reset(module)
-    for norm in norms:
-        norm.momentum = None  # the plain mean over what is shown from here on
-        norm.train()
-    with torch.no_grad():
-        model(inputs)
-    return model.eval()
-
-
-def _reset(module: nn.Module) -> None:
-    """Draw a module's weights anew; on the CPU, so that they are the same on every device."""
-    device = next(module.parameters(), torch.empty(0)).device
-    module.cpu().reset_parameters()
-    module.to(device)
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -645,7 +599,7 @@ def _summary(work: _Work, done: dict[str, dict], looked: dict, size: dict[str, i
             "EG's data": f"{len(shots.samples) if 'EG' in done else SAMPLES} training photographs",
             "blur": {"maps": BLUR, "photographs": LOST, "unit": "sides"},
             "blocks": BLOCKS,
-            "stages": STAGES,
+            "stages": tuple(STAGES),
             "cost": "time of a map over that of one forward and backward pass, in one process",
             "interval": "95 %, bootstrap over photographs",
         },
