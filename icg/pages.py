@@ -60,7 +60,9 @@ def table(
         cells = (cell("th scope='row'" if k < names else "td", k, text) for k, text in enumerate(row))
         body += f"<tr style='background: {shade}'>" if shade else "<tr>"
         body += "".join(cells) + "</tr>"
-    above = f"<figcaption style='text-align: left; margin: 0 0 .4em'>{caption}</figcaption>" if caption else ""
+    # As the text around it: themes make captions of figures pale and thin.
+    plain = "text-align: left; color: inherit; font-weight: inherit; font-size: inherit; opacity: 1"
+    above = f"<figcaption style='{plain}; margin: 0 0 .4em; padding: 0'>{caption}</figcaption>" if caption else ""
     return HTML(
         f"<figure class='icg-table' style='font-size: {size}%; margin: 1em 0'>{above}"
         "<div style='overflow-x: auto' tabindex='0'>"  # which the arrow keys scroll, then
