@@ -190,17 +190,16 @@ def _train_here(options, command: str, device, rank: int) -> int:
             name, first.with_suffix(".curve.json"), steps=options.steps, seed=options.seed, device=device
         )
         make_first, stages, evaluate = plan.make, plan.stages, plan.evaluate
-        watching = {"watch": plan.watch, "watch_every": plan.watch_every}
     else:
         stages = scenario.STAGES[name] if isinstance(scenario.STAGES, dict) else scenario.STAGES[:n_stages]
+        steps = {} if options.steps is None else {"steps": options.steps}
+        stages = [(replace(recipe, seed=options.seed, **steps), batch) for recipe, batch in stages]
         make_first, evaluate = getattr(models, network), scenario.evaluate
-        watching = {}
     model, recipes = None, []
-    for number, (recipe, batch) in enumerate(stages, start=1):
-        steps = recipe.steps if options.steps is None else options.steps
-        recipe = replace(recipe, seed=options.seed, steps=steps)
+    for number, (recipe, batch, *watch) in enumerate(stages, start=1):
         checkpoint = first if number == 1 else first.with_name(f"{first.stem}-stage{number}{first.suffix}")
         make = make_first if number == 1 else (lambda trained=model: trained)
+        watching = dict(zip(("watch", "watch_every"), watch, strict=False))
         model = train(make, batch, recipe, checkpoint=checkpoint, device=device, **watching)
         if model is None:
             if rank == 0:

@@ -3,6 +3,7 @@
 The photographs are random ones here, in the layout of the real ones.
 """
 
+import itertools
 import json
 from dataclasses import replace
 from urllib.error import URLError
@@ -13,7 +14,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from icg import artifacts, downloads
+from icg import artifacts, downloads, training
 from icg.__main__ import main
 from icg.certainty import join, split
 from icg.models import certainty_resnet
@@ -320,19 +321,22 @@ def test_stopped_and_resumed_gives_the_same_network(data, tmp_path):
 
 def test_recipes_have_the_papers_front_and_begin_small():
     assert imagenette.RECIPES["imagenette-resnet50"].front == 64
-    for recipe in [*imagenette.RECIPES.values(), *imagenette.ON_A_CPU.values()]:
+    for recipe in [*imagenette.RECIPES.values(), *itertools.chain(*imagenette.ON_A_CPU.values())]:
         sizes = [recipe.size(step) for step in (0, recipe.steps // 2, recipe.steps)]
         assert sizes == sorted(sizes) and sizes[0] < sizes[-1] <= SIDE
         assert recipe.damaged + recipe.blocks + recipe.absent < 1
 
 
 def test_a_cpu_gets_a_shorter_recipe_for_the_large_network_and_the_twin_differs_in_damage_only():
-    large = imagenette.recipe_for("imagenette-resnet50", "cuda")
-    small = imagenette.recipe_for("imagenette-resnet50", torch.device("cpu"))
-    assert large is imagenette.RECIPES["imagenette-resnet50"] and small.arch == large.arch
-    assert small.front == large.front and small.steps * small.batch_size < large.steps * large.batch_size
-    aware, plain = (imagenette.recipe_for(f"imagenette-resnet18{end}") for end in ("", "-plain"))
-    assert replace(aware, damaged=0.0, blocks=0.0, absent=0.0) == plain != aware
+    (large,) = imagenette.recipes_for("imagenette-resnet50", "cuda")
+    small = imagenette.recipes_for("imagenette-resnet50", torch.device("cpu"))
+    assert large is imagenette.RECIPES["imagenette-resnet50"] and {r.arch for r in small} == {large.arch}
+    assert {r.front for r in small} == {large.front}
+    assert sum(r.steps * r.batch_size for r in small) < large.steps * large.batch_size
+    assert len({r.seed for r in small}) == len(small) == 2  # a stage does not show the crops of the one before again
+    for device in ("cpu", "cuda"):
+        (aware,), (plain,) = (imagenette.recipes_for(f"imagenette-resnet18{end}", device) for end in ("", "-plain"))
+        assert replace(aware, damaged=0.0, blocks=0.0, absent=0.0) == plain != aware
 
 
 # ---- evaluation
@@ -459,14 +463,41 @@ def test_the_network_begins_as_its_recipe_says(quick, tmp_path, monkeypatch):
 
 
 def test_every_two_epochs_the_learning_curve_gets_a_point(quick, tmp_path):
-    plan = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json")
-    assert plan.watch_every == 15 and plan.stages[0][0].steps == 2  # 2 x 30 photographs in batches of 4
+    (stage,) = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json").stages
+    assert stage.watch_every == 15 and stage.recipe.steps == 2  # 2 x 30 photographs in batches of 4
     model = Oracle()
-    plan.watch(15, model)
-    plan.watch(30, model)
-    plan.watch(30, model)  # a resumed run may repeat a call
+    stage.watch(15, model)
+    stage.watch(30, model)
+    stage.watch(30, model)  # a resumed run may repeat a call
     curve = json.loads((tmp_path / "curve.json").read_text())
     assert list(curve) == ["15", "30"] and set(model.sizes) == {32}
+
+
+def test_a_second_stage_goes_on_from_the_first_with_a_seed_of_its_own(quick, tmp_path, monkeypatch):
+    tiny = imagenette.RECIPES["imagenette-resnet50"]
+    stages = tiny, replace(tiny, seed=1, sizes=((0.0, 64),))
+    monkeypatch.setattr(imagenette, "ON_A_CPU", {"imagenette-resnet50": stages})
+    given = []
+
+    def watched(make, batch, recipe, **options):
+        start = {name: value.clone() for name, value in make().state_dict().items()}
+        images, _ = batch(0, torch.Generator().manual_seed(0))
+        given.append((start, images.shape[-1], recipe, options["checkpoint"].name))
+        return train(make, batch, recipe, **options)
+
+    monkeypatch.setattr(training, "train", watched)
+    assert main(["train", "imagenette-resnet50", "--seed", "2", "--threads", "1"]) == 0
+    (_, first, one, file), (start, second, two, next_file) = given
+    assert (one.seed, two.seed) == (2, 3)
+    assert [file, next_file] == ["imagenette-resnet50-2.pt", "imagenette-resnet50-2-stage2.pt"]
+    assert (first, second) == (32, 64)
+    kept = torch.load(tmp_path / "runs" / file, weights_only=True)["averaged"]
+    assert all(torch.equal(value, kept[f"module.{name}"]) for name, value in start.items())
+    card = artifacts.load_card("imagenette-resnet50")
+    assert [stage["seed"] for stage in card["training"]["stages"]] == [2, 3]
+    curve = card["metrics"]["learning curve"]["steps"]  # the steps of both, counted on
+    assert {step: point["size"] for step, point in curve.items()} == {"2": 32, "4": 64}
+    assert artifacts.load_model("imagenette-resnet50").input_shape == (4, 64, 64)
 
 
 @pytest.mark.cuda
