@@ -233,8 +233,8 @@ RECIPES = {
 # The plain twin: the same network with the same budget, which never meets damage. Its certainty is always 1.
 RECIPES["imagenette-resnet18-plain"] = replace(RECIPES["imagenette-resnet18"], damaged=0.0, blocks=0.0, absent=0.0)
 # Where there is no GPU: as many epochs as the small network gets, and then 16 more at a fresh learning rate on larger
-# images, in about six hours of one thread. The first stage alone ends below the small network: it learns as fast from
-# images of 64 pixels, and falls behind on larger ones, of which it sees fewer.
+# images, in about six hours of one thread. The first stage alone ends below the small network: it is a little behind on
+# images of 64 pixels, and more on larger ones, of which it sees fewer.
 _FIRST = replace(
     RECIPES["imagenette-resnet50"],
     sizes=((0.0, 64), (0.65, 96), (0.9, 128)),
