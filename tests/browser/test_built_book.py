@@ -17,7 +17,7 @@ def test_there_is_a_book():
 def test_page_opens_clean(open_page, path):
     page, record = open_page(path)
     page.mouse.wheel(0, 100_000)  # pictures that load lazily
-    page.wait_for_load_state("networkidle")
+    record.settle()
     record.assert_clean()
 
 
