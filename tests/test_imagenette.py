@@ -3,7 +3,6 @@
 The photographs are random ones here, in the layout of the real ones.
 """
 
-import itertools
 import json
 from dataclasses import replace
 from urllib.error import URLError
@@ -320,22 +319,27 @@ def test_stopped_and_resumed_gives_the_same_network(data, tmp_path):
 
 
 def test_recipes_have_the_papers_front_and_begin_small():
-    assert imagenette.RECIPES["imagenette-resnet50"].front == 64
-    for recipe in [*imagenette.RECIPES.values(), *itertools.chain(*imagenette.ON_A_CPU.values())]:
-        sizes = [recipe.size(step) for step in (0, recipe.steps // 2, recipe.steps)]
-        assert sizes == sorted(sizes) and sizes[0] < sizes[-1] <= SIDE
-        assert recipe.damaged + recipe.blocks + recipe.absent < 1
+    assert {recipe.front for recipe in imagenette.RECIPES["imagenette-resnet50"]} == {64}
+    for stages in [*imagenette.RECIPES.values(), *imagenette.ON_A_CPU.values()]:
+        for recipe in stages:
+            sizes = [recipe.size(step) for step in (0, recipe.steps // 2, recipe.steps)]
+            assert sizes == sorted(sizes) and sizes[-1] <= SIDE
+            assert recipe.damaged + recipe.blocks + recipe.absent < 1
+        assert stages[0].size(0) < stages[-1].size(0) or len(stages) == 1
+        assert stages[0].size(0) < stages[0].size(stages[0].steps)
+        # A stage does not show the crops of the one before again, and goes on with the network that it left.
+        assert len({recipe.seed for recipe in stages}) == len(stages)
+        assert len({(recipe.arch, recipe.front, recipe.zero_init) for recipe in stages}) == 1
 
 
 def test_a_cpu_gets_a_shorter_recipe_for_the_large_network_and_the_twin_differs_in_damage_only():
     (large,) = imagenette.recipes_for("imagenette-resnet50", "cuda")
     small = imagenette.recipes_for("imagenette-resnet50", torch.device("cpu"))
-    assert large is imagenette.RECIPES["imagenette-resnet50"] and {r.arch for r in small} == {large.arch}
+    assert (large,) == imagenette.RECIPES["imagenette-resnet50"] and {r.arch for r in small} == {large.arch}
     assert {r.front for r in small} == {large.front}
-    assert sum(r.steps * r.batch_size for r in small) < large.steps * large.batch_size
-    assert len({r.seed for r in small}) == len(small) == 2  # a stage does not show the crops of the one before again
+    assert sum(r.steps * r.batch_size for r in small) < large.steps * large.batch_size and len(small) == 2
     for device in ("cpu", "cuda"):
-        (aware,), (plain,) = (imagenette.recipes_for(f"imagenette-resnet18{end}", device) for end in ("", "-plain"))
+        (aware, _), (plain,) = (imagenette.recipes_for(f"imagenette-resnet18{end}", device) for end in ("", "-plain"))
         assert replace(aware, damaged=0.0, blocks=0.0, absent=0.0) == plain != aware
 
 
@@ -410,7 +414,7 @@ def test_images_are_resized_without_picking():
 @pytest.fixture
 def quick(data, tmp_path, monkeypatch):
     tiny = replace(RECIPE, steps=2, batch_size=4, sizes=((0.0, 32),), low_precision=0.0)
-    monkeypatch.setattr(imagenette, "RECIPES", {name: tiny for name in imagenette.RECIPES})
+    monkeypatch.setattr(imagenette, "RECIPES", {name: (tiny,) for name in imagenette.RECIPES})
     monkeypatch.setattr(imagenette, "ON_A_CPU", {})
     monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
     threads = torch.get_num_threads()
@@ -456,25 +460,32 @@ def test_missing_data_and_devices_are_one_line_before_any_work(quick, monkeypatc
 
 def test_the_network_begins_as_its_recipe_says(quick, tmp_path, monkeypatch):
     for zero_init in (True, False):
-        recipe = replace(imagenette.RECIPES["imagenette-resnet18"], zero_init=zero_init)
-        monkeypatch.setitem(imagenette.RECIPES, "imagenette-resnet18", recipe)
+        (recipe,) = imagenette.RECIPES["imagenette-resnet18"]
+        monkeypatch.setitem(imagenette.RECIPES, "imagenette-resnet18", (replace(recipe, zero_init=zero_init),))
         model = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json").make()
         assert bool((model.resnet.layer1[0].bn2.weight == 0).all()) == zero_init
 
 
-def test_every_two_epochs_the_learning_curve_gets_a_point(quick, tmp_path):
-    (stage,) = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json").stages
-    assert stage.watch_every == 15 and stage.recipe.steps == 2  # 2 x 30 photographs in batches of 4
+def test_every_two_epochs_the_learning_curve_gets_a_point_and_at_the_end_one_of_all_photographs(
+    quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(imagenette, "_shuffled", lambda n, seed: torch.arange(5))  # fewer than there are: 20
+    (stage,) = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json", steps=30).stages
+    assert stage.watch_every == 15  # 2 x 30 photographs in batches of 4
     model = Oracle()
     stage.watch(15, model)
     stage.watch(30, model)
     stage.watch(30, model)  # a resumed run may repeat a call
     curve = json.loads((tmp_path / "curve.json").read_text())
     assert list(curve) == ["15", "30"] and set(model.sizes) == {32}
+    assert "images" not in curve["15"] and curve["30"]["images"] == 20
+    for step, index in ("15", torch.arange(5)), ("30", torch.arange(20)):
+        expected = imagenette.right(model, photographs("val"), index, 32).mean().item()
+        assert curve[step]["accuracy"] == round(expected, 4)
 
 
 def test_a_second_stage_goes_on_from_the_first_with_a_seed_of_its_own(quick, tmp_path, monkeypatch):
-    tiny = imagenette.RECIPES["imagenette-resnet50"]
+    (tiny,) = imagenette.RECIPES["imagenette-resnet50"]
     stages = tiny, replace(tiny, seed=1, sizes=((0.0, 64),))
     monkeypatch.setattr(imagenette, "ON_A_CPU", {"imagenette-resnet50": stages})
     given = []

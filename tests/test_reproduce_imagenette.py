@@ -224,6 +224,8 @@ def test_measures_of_known_maps(run, monkeypatch):
         assert methods["zero IG"][kind]["mean"] == 1 and methods["EG"][kind]["mean"] == 0
         assert methods["mean IG"][kind]["mean"] == pytest.approx(about["area"]["mean"], abs=1e-5)
         assert methods["zero IG"][kind][f"less {reproduction.REFERENCE}"]["mean"] == 1
+        assert methods["zero IG"][kind]["at least its part"] == about["area"]["n"]
+        assert methods[reproduction.REFERENCE][kind]["at least its part"] == 0
     for name, low in (("mean IG", 1), ("ICG", 0)):
         assert methods[name]["entropy"]["raw"]["mean"] == low == round(methods[name]["spread"]["raw"]["mean"], 5)
     assert methods["ICG"]["entropy"]["blurred"]["mean"] > 0.1  # a pixel has become a spot
@@ -264,6 +266,8 @@ def test_numbers_are_those_of_the_first_right_photographs_in_the_seeds_order(run
     numbers = bordered["other borders"][:3]
     share = mass_share(maps(numbers), borders(values[numbers]))
     assert found["other borders"]["mean"] == pytest.approx(share.mean().item(), abs=1e-4) and share.mean() > 0
+    crowded = share >= borders(imagenette.resize(data.images[numbers], SIZE)).double().mean((1, 2, 3))
+    assert found["other borders"]["at least its part"] == crowded.sum().item()
     assert f"less {reproduction.REFERENCE}" not in found["other borders"]  # which isn't there
 
 
