@@ -7,7 +7,7 @@ BIN := .venv/bin
 .PHONY: book test serve bench student teacher format clean distclean
 
 book: .venv/installed.stamp
-	@$(BIN)/python book/build.py
+	@$(BIN)/python book/press/build.py
 
 # Two workers of one thread each: small networks gain little from more threads, and the browser tests need a core.
 # The built book comes first, because the browser tests open it.
@@ -23,7 +23,7 @@ bench: .venv/installed.stamp
 	$(BIN)/python benchmarks/attribution.py
 
 student teacher: .venv/installed.stamp
-	@$(BIN)/python book/editions.py $@
+	@$(BIN)/python book/press/editions.py $@
 
 format: .venv/installed.stamp
 	$(BIN)/ruff check --fix .

@@ -20,8 +20,8 @@ import torch
 from torch import nn
 
 import icg
-from icg.artifacts import provenance, write_json
 from icg.models import BurntSnacksNet
+from icg_book.kit.records import provenance, write_json
 
 HERE = Path(__file__).parent
 

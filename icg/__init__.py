@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, axioms, baselines, certainty, checks, damage, measures, shapley
+from . import artifacts, baselines, certainty, damage, deletion, measures, shapley, training
 from .attribution import (
     expected_certainty_gradients,
     expected_gradients,
@@ -21,13 +21,13 @@ from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapl
 __version__ = "0.1.0"
 __all__ = [
     "artifacts",
-    "axioms",
     "baselines",
     "certainty",
-    "checks",
     "damage",
+    "deletion",
     "measures",
     "shapley",
+    "training",
     "bshap",
     "certainty_shap",
     "expected_certainty_gradients",

@@ -8,12 +8,12 @@ and every weights file has a card: a JSON file that says how it was made.
 import hashlib
 import json
 import os
-import platform
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 
 import torch
+
+from .models import ARCHITECTURES
 
 # The one place of the repository's address; `python -m icg repository URL` rewrites it here and where texts need it.
 REPOSITORY = "https://github.com/fair-attribution/icg-book"
@@ -42,12 +42,6 @@ def atomic_write(path: Path):
         temporary.unlink(missing_ok=True)
 
 
-def write_json(path: Path, content: dict) -> None:
-    """Write a dictionary as readable JSON, atomically."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-
-
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
@@ -61,18 +55,6 @@ def data_folder() -> Path | None:
     """The checkout's ``data/``, or ``None`` when the package was installed without it."""
     folder = Path(__file__).resolve().parent.parent / "data"
     return folder if (folder / "manifest.json").exists() else None
-
-
-def dataset_folder() -> Path:
-    """Where the data sets are that are not part of the book: the environment variable ``ICG_DATA``, or the cache."""
-    return Path(os.environ.get("ICG_DATA") or cache_folder())
-
-
-def cache_folder() -> Path:
-    """Where files are kept that can be made again: the environment variable ``ICG_CACHE``, or the user's cache."""
-    import pooch
-
-    return Path(os.environ.get("ICG_CACHE") or pooch.os_cache("icg"))
 
 
 def data_url() -> str:
@@ -135,83 +117,9 @@ def shipped() -> list[str]:
     return sorted(json.loads(find("manifest.json").read_text()))
 
 
-def update_manifest(folder: Path) -> None:
-    """Rewrite ``manifest.json`` of a data folder from the files it has."""
-    files = sorted(p for sub in ("weights", "results") for p in (folder / sub).glob("*.*") if p.name[0] != ".")
-    write_json(folder / "manifest.json", {p.relative_to(folder).as_posix(): sha256(p) for p in files})
-
-
-def provenance(command: str, seed: int, device: str | torch.device = "cpu") -> dict:
-    """What a card or a result records about how it was made."""
-    import numpy
-    import torchvision
-
-    from . import __version__
-
-    device = torch.device(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} thread(s)"
-    return {
-        "command": command,
-        "seed": seed,
-        "device": name,
-        "date": date.today().isoformat(),
-        "versions": {
-            "icg": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "numpy": numpy.__version__,
-        },
-    }
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Models and results
 # ---------------------------------------------------------------------------------------------------------------
-
-
-def round_to_half(model: torch.nn.Module) -> None:
-    """Round weights to what ``save_model(half=True)`` can keep, in place: measure after this."""
-    with torch.no_grad():
-        for value in model.state_dict().values():
-            value.copy_(_half(value))
-
-
-def _half(value: torch.Tensor) -> torch.Tensor:
-    # Biases and what batch norm keeps are vectors: next to nothing in size, and not safe in so few digits.
-    return value.half() if value.ndim > 1 and value.is_floating_point() else value
-
-
-def save_model(
-    model: torch.nn.Module, name: str, folder: Path, *, training: dict, metrics: dict, made: dict, half: bool = False
-) -> Path:
-    """Write ``weights/NAME.safetensors`` and its card into a data folder, and bring the manifest up to date.
-
-    Args:
-        training: the recipe. metrics: measured on these very weights. made: :func:`provenance`.
-        half: keep weights in float16 (biases and batch norm in float32); they are loaded as float32. For large models.
-    """
-    from safetensors.torch import save_file
-
-    path = Path(folder) / "weights" / f"{name}.safetensors"
-    with atomic_write(path) as temporary:
-        state = {key: _half(value) if half else value for key, value in model.state_dict().items()}
-        save_file({key: value.contiguous().cpu() for key, value in state.items()}, temporary)
-        temporary.chmod(0o644)  # safetensors writes files that only their owner can read
-    card = {
-        "name": name,
-        "architecture": type(model).__name__,
-        **({"config": model.config} if hasattr(model, "config") else {}),
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "input": ["N", *model.input_shape],
-        "sha256": sha256(path),
-        "training": training,
-        "metrics": metrics,
-        **made,
-    }
-    write_json(path.with_suffix(".json"), card)
-    update_manifest(Path(folder))
-    return path
 
 
 def load_card(name: str) -> dict:
@@ -238,8 +146,6 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     """
     from safetensors.torch import load_file
 
-    from .models import ARCHITECTURES
-
     card = load_card(name)
     path = find(f"weights/{name}.safetensors")
     if card.get("architecture") not in ARCHITECTURES:
@@ -257,14 +163,6 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
             f"{path} does not fit {card['architecture']}, the architecture of its card: {str(error).splitlines()[0]}"
         ) from None
     return model.eval().to(device)
-
-
-def write_result(name: str, content: dict, folder: Path) -> Path:
-    """Write ``results/NAME.json`` into a data folder and bring the manifest up to date."""
-    path = Path(folder) / "results" / f"{name}.json"
-    write_json(path, content)
-    update_manifest(Path(folder))
-    return path
 
 
 def load_result(name: str) -> dict:

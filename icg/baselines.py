@@ -16,6 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .arguments import check_tensor, generator_or_new, random_like
+from .question import Question
+
 
 @dataclass(frozen=True)
 class Baseline:
@@ -37,7 +40,7 @@ class Baseline:
 
     def starts(self, values: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """All draws at once, ``(n_samples, N, ...)``: for looking at, not for large jobs."""
-        generator = generator or torch.Generator().manual_seed(0)
+        generator = generator_or_new(generator)
         return torch.stack([self.sample(values, draw, generator) for draw in range(self.n_samples)])
 
 
@@ -80,7 +83,7 @@ def every(baselines: Tensor) -> Baseline:
 def uniform_noise(low: float = 0.0, high: float = 1.0, n_samples: int = 1) -> Baseline:
     """Noise i.i.d. U(low, high), one image or the mean over several."""
     return Baseline(
-        lambda values, draw, generator: low + (high - low) * _draw(torch.rand, values, generator),
+        lambda values, draw, generator: low + (high - low) * random_like(torch.rand, values, generator),
         n_samples=n_samples,
         name="uniform noise",
     )
@@ -125,7 +128,7 @@ def gaussian_noise(std: float = 0.1, n_samples: int = 50, clip: tuple[float, flo
         raise ValueError(f"expected std >= 0, got {std}")
 
     def sample(values, draw, generator):
-        noisy = values + std * _draw(torch.randn, values, generator)
+        noisy = values + std * random_like(torch.randn, values, generator)
         return noisy if clip is None else noisy.clamp(*clip)
 
     return Baseline(sample, n_samples=n_samples, name="Gaussian noise")
@@ -142,12 +145,63 @@ def data(samples: Tensor, n_samples: int = 50) -> Baseline:
     return Baseline(sample, n_samples=n_samples, name="data")
 
 
-def _draw(sampler, values: Tensor, generator: torch.Generator) -> Tensor:
-    # Drawn where the generator lives, so that a CPU generator gives the same numbers on every device.
-    return sampler(values.shape, generator=generator, device=generator.device, dtype=values.dtype).to(values.device)
-
-
 def _check_data(data: Tensor) -> None:
     if not isinstance(data, Tensor) or data.ndim < 2 or len(data) == 0 or not data.is_floating_point():
         got = f"{tuple(data.shape)} of {data.dtype}" if isinstance(data, Tensor) else type(data).__name__
         raise ValueError(f"expected a non-empty floating tensor (K, ...), got {got}")
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# What a method is given as baselines
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]:
+    """Number of draws and ``number -> start`` for anything that ``integrated_gradients`` takes as baselines."""
+    if baselines is None:
+        baselines = zero()
+    elif isinstance(baselines, (int, float)):
+        baselines = constant(float(baselines))
+    elif isinstance(baselines, Tensor):
+        if baselines.ndim == question.inputs.ndim and baselines.shape[0] not in (1, len(question.inputs)):
+            raise ValueError(
+                f"expected one baseline or one per input ({len(question.inputs)}), got {len(baselines)}; "
+                "to average over several, pass icg.baselines.every(tensor)"
+            )
+        full = baselines.ndim == question.inputs.ndim and baselines.shape[1:] == question.inputs.shape[1:]
+        if full:  # taken as it is, certainty included
+            check_tensor("baselines", baselines)
+            start = baselines.to(question.inputs).expand_as(question.inputs)
+            return 1, lambda number: start
+        baselines = constant(values_of("baselines", baselines, question))
+    elif not isinstance(baselines, Baseline):
+        raise ValueError(
+            "expected baselines to be None, a number, a tensor or an icg.baselines.Baseline, "
+            f"got {type(baselines).__name__}"
+        )
+
+    def start(number):
+        try:
+            values = baselines.sample(question.values, number, question.generator)
+        except RuntimeError as error:
+            raise ValueError(
+                f"the baseline does not fit values of shape {tuple(question.values.shape)}: {error}"
+            ) from None
+        if values.shape != question.values.shape:
+            raise ValueError(f"expected baseline values of {tuple(question.values.shape)}, got {tuple(values.shape)}")
+        return question.with_values(values)
+
+    return baselines.n_samples, start
+
+
+def values_of(name: str, samples: Tensor, question: Question) -> Tensor:
+    """The value channels of ``samples``, given with or without a certainty channel."""
+    check_tensor(name, samples)
+    shape = tuple(question.values.shape[1:])
+    if samples.ndim == question.inputs.ndim:
+        if tuple(samples.shape[1:]) == shape:
+            return samples
+        if tuple(samples.shape[1:]) == tuple(question.inputs.shape[1:]):
+            return samples[:, :-1]
+    whole = tuple(question.inputs.shape)
+    raise ValueError(f"expected {name} of shape {('K', *shape)} for inputs {whole}, got {tuple(samples.shape)}")

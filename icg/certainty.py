@@ -13,6 +13,8 @@ unchanged.
 import torch
 from torch import Tensor
 
+from .arguments import check_unit
+
 
 def join(values: Tensor, certainty: Tensor | float = 1.0) -> Tensor:
     """Join values and certainty into one model input.
@@ -57,12 +59,6 @@ def split(joined: Tensor) -> tuple[Tensor, Tensor]:
             f"got {tuple(joined.shape)}"
         )
     return joined[:, :-1], joined[:, -1:]
-
-
-def check_unit(name: str, numbers: Tensor) -> None:
-    """Raise ``ValueError`` unless all numbers are in [0, 1]."""
-    if numbers.numel() and not bool(((numbers >= 0) & (numbers <= 1)).all()):
-        raise ValueError(f"expected {name} in [0, 1], got {numbers.min().item():.4g} to {numbers.max().item():.4g}")
 
 
 def is_certainty_aware(model) -> bool:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .attribution import _check_positive, _generator
+from .arguments import check_positive, generator_or_new
 
 MOST_PLAYERS = 20  # for exact values: a table of a million coalitions
 
@@ -28,7 +28,7 @@ def coalitions(n: int) -> Tensor:
             [0, 1],
             [1, 1]], dtype=torch.int32)
     """
-    _check_players(n)
+    check_players(n)
     return (torch.arange(2**n)[:, None] >> torch.arange(n) & 1).bool()
 
 
@@ -107,15 +107,15 @@ def shapley_sampling(
     >>> bool((values - 50).abs().max() < 1e-9), bool(error.max() < 1e-9)
     (True, True)
     """
-    _check_positive("n", n)
-    _check_positive("n_permutations", n_permutations)
+    check_positive("n", n)
+    check_positive("n_permutations", n_permutations)
     each = 2 if antithetic else 1
     if n_permutations % each or n_permutations < 2 * each:
         raise ValueError(
             f"expected n_permutations {'even and >= 4, for antithetic pairs' if antithetic else '>= 2'}, "
             f"got {n_permutations}"
         )
-    generator, batch_size, total = _generator(generator), _batch_size(batch_size), n_permutations // each
+    generator, batch_size, total = generator_or_new(generator), _batch_size(batch_size), n_permutations // each
     count, mean, squares = 0, 0.0, 0.0
     with _bar(2 + n_permutations * (n - 1), progress) as bar:
         ask = partial(_ask, value, batch_size=batch_size, bar=bar)
@@ -168,12 +168,12 @@ def _bar(total: int, progress: bool):
 
 def _batch_size(batch_size: int | None) -> int:
     if batch_size is not None:
-        _check_positive("batch_size", batch_size)
+        check_positive("batch_size", batch_size)
     return batch_size or 2**12
 
 
-def _check_players(n) -> None:
-    _check_positive("the number of players", n)
+def check_players(n) -> None:
+    check_positive("the number of players", n)
     if n > MOST_PLAYERS:
         raise ValueError(
             f"expected at most {MOST_PLAYERS} players for exact Shapley values (2**n coalitions), got {n}: "

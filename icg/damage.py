@@ -8,9 +8,10 @@ function is vectorised over the batch and draws from a ``torch.Generator``, so a
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from .certainty import check_unit, join
+from .arguments import check_unit
+from .certainty import join
 
 # ---------------------------------------------------------------------------------------------------------------
 # Certainty distributions: tensors of certainties for given per-image means
@@ -229,6 +230,68 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
     noise = rand(n, *[1] * (values.ndim - 1)) < 0.5
     data = torch.where(noise, uniform_noise(values, generator=generator), another_sample(values, generator=generator))
     return join(torch.where(lost, data, values), certainty)
+
+
+# ---------------------------------------------------------------------------------------------------------------
+# A training batch of all of it
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def certainty_batch(
+    values: Tensor,
+    targets: Tensor,
+    *,
+    damaged: float,
+    absent: float,
+    prior: Tensor,
+    generator: torch.Generator,
+    blocks: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
+
+    Args:
+        values: undamaged values ``(N, C, ...)``. targets: class numbers ``(N,)``.
+        damaged: share of the batch that gets :func:`mixed_damage`.
+        absent: share that is shown at certainty 0 with values that mean nothing (another image, noise, a constant,
+            a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
+            neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
+        prior: class frequencies ``(K,)``.
+        blocks: share that gets :func:`block_damage`, which teaches what an intact input at a middling
+            certainty means.
+
+    Returns:
+        Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
+    """
+    if min(damaged, absent, blocks) < 0 or damaged + absent + blocks > 1:
+        raise ValueError(f"expected shares damaged + absent + blocks in [0, 1], got {damaged} + {absent} + {blocks}")
+    n = len(values)
+    n_damaged, n_absent = round(damaged * n), round(absent * n)
+    n_blocks = min(round(blocks * n), n - n_damaged - n_absent)
+    inputs = join(values)
+    if n_damaged > 1:
+        inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
+    if n_blocks > 1:
+        part = slice(n_damaged, n_damaged + n_blocks)
+        inputs[part] = block_damage(values[part], generator=generator)
+    soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
+    if n_absent:
+        inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)
+        soft[n - n_absent :] = prior.to(soft)
+    return inputs, soft
+
+
+def meaningless(values: Tensor, *, generator: torch.Generator) -> Tensor:
+    """Values for absent inputs, a quarter each: the image itself, noise, one grey level, two levels at random."""
+    shape = (len(values), *[1] * (values.ndim - 1))
+
+    def rand(size):
+        return torch.rand(size, generator=generator, device=values.device, dtype=values.dtype)
+
+    kind = torch.randint(4, shape, generator=generator, device=values.device)
+    share, low, high = rand(shape), rand(shape), rand(shape)
+    noise = uniform_noise(values, generator=generator)
+    two_levels = torch.where(noise < share, low, high)
+    return torch.where(kind == 0, values, torch.where(kind == 1, noise, torch.where(kind == 2, low, two_levels)))
 
 
 def _device(generator, like: Tensor):

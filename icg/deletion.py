@@ -19,14 +19,20 @@ tensor([[9., 4., 1., 0.]], dtype=torch.float64)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .attribution import _check_tensor, _generator, _resolve_target
+from .arguments import check_tensor, generator_or_new, shares
 from .certainty import split
-from .paths import OUTPUTS, BatchLimit, Objective, check_outputs, precision, quiet
+from .question import Question
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .arguments import Shared
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator 
     Raises:
         ValueError: no floating ``(N, C, ...)``, NaN or infinity, a block that doesn't divide a side.
     """
-    _check_tensor("attributions", attributions)
+    check_tensor("attributions", attributions)
     if attributions.ndim < 3:
         raise ValueError(f"expected attributions (N, C, ...) of at least 3 dimensions, got {tuple(attributions.shape)}")
     value = attributions.detach().double().sum(1, keepdim=True)
@@ -90,7 +96,7 @@ def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator 
     for dim, side in enumerate(sides, start=2):
         value = value.unflatten(dim, (side // block, block)).sum(dim + 1)
     flat = value.flatten(1)
-    generator = _generator(generator)
+    generator = generator_or_new(generator)
     shuffled = torch.rand(flat.shape, generator=generator, device=generator.device).argsort(1).to(flat.device)
     order = shuffled.gather(1, flat.gather(1, shuffled).argsort(dim=1, descending=True, stable=True))
     turns = torch.arange(flat.shape[1], device=flat.device).expand_as(order)
@@ -100,18 +106,15 @@ def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator 
     return rank
 
 
+@shares("target", "output", "internal_batch_size", "progress", "autocast")
 def deletion_curves(
     model,
     inputs: Tensor,
     changed: Tensor,
     rank: Tensor,
     *,
-    target=None,
     shares: int | Sequence[float] = 21,
-    output: str = "probability",
-    internal_batch_size: int | None = None,
-    progress: bool = False,
-    autocast: torch.dtype | None = None,
+    **shared: "Unpack[Shared]",
 ) -> Curves:
     """The output while positions of ``inputs`` are changed, one after the other.
 
@@ -121,11 +124,8 @@ def deletion_curves(
         changed: of the shape of ``inputs``: what every position is changed to, all channels together. Of a
             certainty-aware model ``without_certainty(inputs)``, or joined inputs with other values.
         rank: ``(N, 1, ...)``, of :func:`ranking`; equal ranks change together.
-        target: class that is watched: ``None`` for the one predicted at ``inputs``, a number, or one per input.
         shares: how many evenly spaced shares of the positions from 0 to 1, or the shares themselves, increasing in
             [0, 1]; each is rounded to whole ranks, and the curve says to which.
-        output: "probability", "log_probability" or "logit"; plain values are taken as they are.
-        internal_batch_size, progress, autocast: as in :mod:`icg.attribution`.
 
     Returns:
         :class:`Curves` with ``K`` points.
@@ -136,38 +136,30 @@ def deletion_curves(
 
     The authors' own measure flips 60 pixels of a digit one by one: ``shares=[k / 784 for k in range(61)]``.
     """
-    return _curves(
-        model, inputs, inputs, changed, rank, target, shares, output, internal_batch_size, progress, autocast
-    )
+    return _curves(Question(model, inputs, **shared), inputs, changed, rank, shares)
 
 
+@shares("target", "output", "internal_batch_size", "progress", "autocast")
 def insertion_curves(
     model,
     inputs: Tensor,
     changed: Tensor,
     rank: Tensor,
     *,
-    target=None,
     shares: int | Sequence[float] = 21,
-    output: str = "probability",
-    internal_batch_size: int | None = None,
-    progress: bool = False,
-    autocast: torch.dtype | None = None,
+    **shared: "Unpack[Shared]",
 ) -> Curves:
     """The output while ``changed`` gets the positions of ``inputs`` back; see :func:`deletion_curves`.
 
     With ``target=None`` the class is the one predicted at ``inputs``, here as well.
     """
-    return _curves(
-        model, inputs, changed, inputs, rank, target, shares, output, internal_batch_size, progress, autocast
-    )
+    return _curves(Question(model, inputs, **shared), changed, inputs, rank, shares)
 
 
-def _curves(model, inputs, before, after, rank, target, shares, output, internal_batch_size, progress, autocast):
-    if not callable(model):
-        raise ValueError(f"expected a callable model, got {type(model).__name__}")
-    for name, tensor in (("inputs", inputs), ("changed", before if after is inputs else after)):
-        _check_tensor(name, tensor)
+def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, shares) -> Curves:
+    inputs, limit = question.inputs, question.limit
+    for name, tensor in (("inputs", inputs), ("changed", before), ("changed", after)):
+        check_tensor(name, tensor)
         if tensor.shape != inputs.shape or tensor.ndim < 3:
             wanted = "(N, C, ...) of at least 3 dimensions" if name == "inputs" else f"{tuple(inputs.shape)}"
             raise ValueError(f"expected {name} {wanted}, got {tuple(tensor.shape)}")
@@ -175,29 +167,15 @@ def _curves(model, inputs, before, after, rank, target, shares, output, internal
     if not isinstance(rank, Tensor) or rank.is_floating_point() or tuple(rank.shape) != shape:
         got = f"{tuple(rank.shape)} of {rank.dtype}" if isinstance(rank, Tensor) else type(rank).__name__
         raise ValueError(f"expected rank to be whole numbers {shape}, got {got}")
-    if output not in OUTPUTS:
-        raise ValueError(f"expected output to be one of {', '.join(OUTPUTS)}, got {output!r}")
+    if isinstance(question.target, str):
+        raise ValueError(f'expected one class for each input, got target "{question.target}"')
     n_ranks = int(rank.max()) + 1
     counts = (_shares(shares) * n_ranks).round().long().unique_consecutive().to(inputs.device)
     before, after, rank = before.detach().to(inputs), after.detach().to(inputs), rank.to(inputs.device)
-    limit = BatchLimit(internal_batch_size, inputs)
     n, k = len(inputs), len(counts)
     found = torch.empty(n * k, dtype=torch.float64, device=inputs.device)
-    with quiet(model), tqdm(total=n * k, unit="forward", leave=False, mininterval=0.5, disable=not progress) as bar:
-        outputs = []
-
-        def look(points):
-            with precision(points, autocast):
-                seen = model(points)
-            check_outputs(seen, len(points))
-            outputs.append(seen)
-
-        for points in inputs.detach().split(limit.size):
-            limit.run(look, points)
-        target, n_targets = _resolve_target(target, torch.cat(outputs))
-        if n_targets != 1:
-            raise ValueError('expected one class for each input, got target "all"')
-        objective = Objective(model, target, output, autocast)
+    bar = tqdm(total=n * k, unit="forward", leave=False, mininterval=0.5, disable=not question.progress)
+    with question.asked() as objective, bar:
 
         def evaluate(place):
             index, step = place.div(k, rounding_mode="floor"), place % k

@@ -1,84 +1,16 @@
 """How good is an attribution, and how well does a model understand certainty? Numbers, with their definitions.
 
 Functions on attributions take maps ``(N, C, ...)`` and masks or object maps ``(N, 1, ...)`` and return one number per
-input, ``(N,)`` float64. :func:`mean_interval` turns such numbers into a mean with a 95 % bootstrap interval.
+input, ``(N,)`` float64.
 """
-
-import math
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from .attribution import integrated_gradients
 from .certainty import join
-from .paths import quiet
-
-
-class Interval(NamedTuple):
-    """A mean and its 95 % interval; ``n`` is the number of values."""
-
-    mean: float
-    low: float
-    high: float
-    n: int
-
-
-def mean_interval(values: Tensor, *, n_resamples: int = 2000, seed: int = 0) -> Interval:
-    """Mean of ``(N,)`` values with a 95 % percentile bootstrap interval. NaNs (not applicable) are left out.
-
-    >>> mean_interval(torch.tensor([1.0, 1.0, 1.0, float("nan")]))
-    Interval(mean=1.0, low=1.0, high=1.0, n=3)
-    """
-    values = values.double().flatten()
-    values = values[~values.isnan()]
-    if len(values) == 0:
-        raise ValueError("expected at least one value that is not NaN")
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(len(values), (n_resamples, len(values)), generator=generator)
-    means = values.cpu()[drawn].mean(1)
-    low, high = torch.quantile(means, torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
-    return Interval(values.mean().item(), low, high, len(values))
-
-
-def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share, from ``hits`` out of ``n``.
-
-    >>> [round(x, 4) for x in wilson(9930, 10_000)]
-    [0.9912, 0.9945]
-    """
-    if not 0 <= hits <= n or n < 1:
-        raise ValueError(f"expected 0 <= hits <= n and n >= 1, got {hits} of {n}")
-    centre, spread = (hits + z * z / 2) / (n + z * z), z / (n + z * z) * (hits * (n - hits) / n + z * z / 4) ** 0.5
-    return max(0.0, centre - spread), min(1.0, centre + spread)
-
-
-# 97.5 % quantiles of Student's t with 1, 2, … degrees of freedom.
-_QUANTILES = (12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622)
-
-
-def interval(values: list[float | None]) -> dict:
-    """Mean and 95 % interval of Student's t over a few trainings; null for all three if a value is missing.
-
-    Args:
-        values: 2 to 10 numbers, one for each seed; None says that it never got there.
-
-    Returns:
-        ``{"mean": …, "low": …, "high": …, "values": values}``
-
-    >>> {name: round(x, 3) for name, x in interval([1.0, 2.0, 3.0]).items() if name != "values"}
-    {'mean': 2.0, 'low': -0.484, 'high': 4.484}
-    """
-    n = len(values)
-    if not 2 <= n <= len(_QUANTILES) + 1:
-        raise ValueError(f"expected 2 to {len(_QUANTILES) + 1} values, got {n}")
-    if None in values:
-        return {"mean": None, "low": None, "high": None, "values": values}
-    mean = sum(values) / n
-    sd = math.sqrt(sum((x - mean) ** 2 for x in values) / (n - 1))
-    half = _QUANTILES[n - 2] * sd / math.sqrt(n)
-    return {"mean": mean, "low": mean - half, "high": mean + half, "values": values}
-
+from .question import quiet
 
 # ---------------------------------------------------------------------------------------------------------------
 # Attributions against a ground truth
@@ -220,8 +152,6 @@ def band_absence(model, inputs: Tensor, band: Tensor, baseline: float) -> tuple[
     Returns:
         Two ``(N,)``: masked and unmasked. A model that ignores uncertain values has 0 in the first.
     """
-    from .attribution import integrated_gradients
-
     values, certainty = inputs[:, :-1], inputs[:, -1:]
     band = band.expand_as(certainty)
     masked = join(values, torch.where(band, 0.0, certainty))

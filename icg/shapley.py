@@ -13,14 +13,29 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .attribution import _check_positive, _check_tensor, _generator, _Job, _resolve_target, _starts, _values_of
+from .arguments import check_positive, check_tensor, options_of, shares
+from .baselines import starts, values_of
 from .certainty import join, split
-from .coalitions import MOST_PLAYERS, _check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
-from .paths import Objective, quadrature, quiet
+from .coalitions import (
+    MOST_PLAYERS,
+    check_players,
+    coalitions,
+    shapley_from_table,
+    shapley_sampling,
+    shapley_values,
+)
+from .quadrature import quadrature
+from .question import Question, quiet
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .arguments import Shared
 
 __all__ = [
     "MOST_PLAYERS",
@@ -59,34 +74,35 @@ class Game:
         n: number of players.
     """
 
-    def __init__(self, job: _Job, groups: Tensor, absent: Callable[[Tensor], Iterable[tuple[Tensor, Tensor, Tensor]]]):
-        self.job, self.groups, self.absent = job, groups, absent
+    def __init__(
+        self, question: Question, groups: Tensor, absent: Callable[[Tensor], Iterable[tuple[Tensor, Tensor, Tensor]]]
+    ):
+        self.question, self.groups, self.absent = question, groups, absent
         self.n = int(groups.max()) + 1
-        with quiet(job.model):
-            target, self.n_targets = _resolve_target(job.target, job.forward(job.inputs))
-        self.objective = Objective(job.model, target, job.output)
+        with question.asked() as self.objective:
+            self.n_targets = question.n_targets
 
     def __call__(self, masks: Tensor) -> Tensor:
         if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim != 2 or masks.shape[1] != self.n:
             got = f"{tuple(masks.shape)} of {masks.dtype}" if isinstance(masks, Tensor) else type(masks).__name__
             raise ValueError(f"expected boolean masks of shape (M, {self.n}), got {got}")
-        values = self.values(masks, torch.arange(len(self.job.inputs)))
+        values = self.values(masks, torch.arange(len(self.question.inputs)))
         values = values if isinstance(self.objective.target, str) else values[:, :, 0]
         return values[:, 0] if values.shape[1] == 1 else values
 
     def values(self, masks: Tensor, index: Tensor) -> Tensor:
         """Values of coalitions for the inputs number ``index``: ``(M, len(index), targets)`` float64."""
-        device = self.job.inputs.device
+        device = self.question.inputs.device
         masks, index = masks.to(device), index.to(device)
         result = torch.zeros(len(masks), len(index), self.n_targets, dtype=torch.float64, device=device)
-        with quiet(self.job.model):
+        with quiet(self.question.model):
             # `rows` of the masks share `fills`, (K, N or 1, ...): what replaces absent features, and how often.
             for rows, fills, weights in self.absent(masks):
                 add = partial(self._add, result, masks, index, rows, fills, weights)
                 first, total = 0, len(rows) * len(index) * len(weights)
                 while first < total:
-                    last = min(total, first + self.job.limit.size)
-                    self.job.limit.run(add, torch.arange(first, last, device=device))
+                    last = min(total, first + self.question.limit.size)
+                    self.question.limit.run(add, torch.arange(first, last, device=device))
                     first = last
         return result
 
@@ -95,7 +111,7 @@ class Game:
         draw, flat = flat % len(weights), flat // len(weights)
         row, place = rows[flat // len(index)], flat % len(index)
         chosen = index[place]
-        inputs, fill = self.job.inputs[chosen], fills[draw, chosen if fills.shape[1] > 1 else 0]
+        inputs, fill = self.question.inputs[chosen], fills[draw, chosen if fills.shape[1] > 1 else 0]
         if fill.shape[1:] != inputs.shape[1:]:  # values alone
             fill = torch.cat([fill, inputs[:, -1:]], 1)
         known = torch.cat([masks[row], masks.new_ones(len(row), 1)], 1)  # the last column is for those who never leave
@@ -105,10 +121,10 @@ class Game:
 
     def shapley(self, progress: bool = False) -> Tensor:
         """Exact Shapley values of all inputs, ``(n, N, targets)`` float64."""
-        _check_players(self.n)
+        check_players(self.n)
         parts = []
-        for index in torch.arange(len(self.job.inputs)).split(max(1, LARGEST_TABLE >> self.n)):
-            batch_size = max(1, 8 * self.job.limit.size // len(index))
+        for index in torch.arange(len(self.question.inputs)).split(max(1, LARGEST_TABLE >> self.n)):
+            batch_size = max(1, 8 * self.question.limit.size // len(index))
             value = partial(self.values, index=index)
             parts.append(shapley_values(value, self.n, batch_size=batch_size, progress=progress))
         return torch.cat(parts, 1)
@@ -118,23 +134,23 @@ class Game:
         players = self.shapley(progress).to(self.groups.device)
         members = self.groups.flatten()[self.groups.flatten() >= 0].bincount()
         shares = torch.cat([players / members[:, None, None], torch.zeros_like(players[:1])])
-        maps = shares[self.groups].movedim((-2, -1), (0, 1)).to(self.job.dtype)  # (N, targets, ...)
-        if self.job.certainty is not None and not self.job.certainty_only:  # as Integrated Gradients return them
-            channels = self.job.values.shape[1]
+        maps = shares[self.groups].movedim((-2, -1), (0, 1)).to(self.question.dtype)  # (N, targets, ...)
+        if (
+            self.question.certainty is not None and not self.question.certainty_only
+        ):  # as Integrated Gradients return them
+            channels = self.question.values.shape[1]
             maps = torch.cat([maps.expand(-1, -1, channels, *maps.shape[3:]) / channels, torch.zeros_like(maps)], 2)
         return maps if isinstance(self.objective.target, str) else maps[:, 0]
 
 
+@shares("target", "output", "internal_batch_size", "generator")
 def baseline_game(
     model,
     inputs: Tensor,
     baselines=None,
     *,
-    target=None,
-    output: str = "probability",
     groups: Tensor | None = None,
-    internal_batch_size: int | None = None,
-    generator: torch.Generator | None = None,
+    **shared: "Unpack[Shared]",
 ) -> Game:
     """BShap's game: absent features take the values of a baseline (paper, table of section 3).
 
@@ -144,25 +160,23 @@ def baseline_game(
             broadcasting to it; -1 for features that are no player and always present. ``None`` makes each feature a
             player. The channels of a position of a joined input share one player, and its certainty is kept.
     """
-    job = _Job(model, inputs, target, output, internal_batch_size, False, None, None)
-    groups = _players(groups, job)
-    n_draws, start = _starts(baselines, job, _generator(generator))
+    question = Question(model, inputs, **shared)
+    groups = _players(groups, question)
+    n_draws, start = starts(baselines, question)
     fills = torch.stack([start(draw) for draw in range(n_draws)])
-    return Game(job, groups, _fixed(fills))
+    return Game(question, groups, _fixed(fills))
 
 
+@shares("target", "output", "internal_batch_size", "generator")
 def distribution_game(
     model,
     inputs: Tensor,
     distribution: Uniform | Tensor,
     *,
-    target=None,
-    output: str = "probability",
     groups: Tensor | None = None,
     n_nodes: int | None = None,
     n_samples: int | None = None,
-    internal_batch_size: int | None = None,
-    generator: torch.Generator | None = None,
+    **shared: "Unpack[Shared]",
 ) -> Game:
     """SHAP's game: the mean output when absent features are random and present ones held (paper, section A.1.2).
 
@@ -174,40 +188,39 @@ def distribution_game(
             samples: how many random ones to use, all if not given. Every coalition and input meets the same ones.
         groups: as for :func:`baseline_game`.
     """
-    job = _Job(model, inputs, target, output, internal_batch_size, False, None, None)
-    groups = _players(groups, job)
+    question = Question(model, inputs, **shared)
+    groups = _players(groups, question)
     for name, number in (("n_nodes", n_nodes), ("n_samples", n_samples)):
         if number is not None:
-            _check_positive(name, number)
-    generator, shape = _generator(generator), job.values.shape[1:]
+            check_positive(name, number)
+    generator, shape = question.generator, question.values.shape[1:]
     if isinstance(distribution, Uniform):
-        low, high = (_bound(name, getattr(distribution, name), job) for name in ("low", "high"))
+        low, high = (_bound(name, getattr(distribution, name), question) for name in ("low", "high"))
         if bool((low > high).any()):
             raise ValueError("expected a uniform distribution with low <= high")
         if math.prod(shape) <= 3:
             n_nodes = n_nodes or {1: 2000, 2: 200, 3: 40}[math.prod(shape)]
-            return Game(job, groups, partial(_grids, low, high, quadrature("riemann_middle", n_nodes)[0], groups))
+            return Game(question, groups, partial(_grids, low, high, quadrature("riemann_middle", n_nodes)[0], groups))
         seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
         engine = torch.quasirandom.SobolEngine(math.prod(shape), scramble=True, seed=seed)
         points = engine.draw(n_samples or 1024, dtype=torch.float64).to(low.device)
         samples = low + (high - low) * points.view(-1, *shape).to(low)
     else:
-        samples = _values_of("distribution", distribution, job)
+        samples = values_of("distribution", distribution, question)
         if n_samples is not None and n_samples < len(samples):
             chosen = torch.randperm(len(samples), generator=generator, device=generator.device)[:n_samples]
             samples = samples[chosen.to(samples.device)]
-    return Game(job, groups, _fixed(samples.to(job.inputs)[:, None]))
+    return Game(question, groups, _fixed(samples.to(question.inputs)[:, None]))
 
 
+@shares("target", "output", "internal_batch_size")
 def certainty_game(
     model,
     values: Tensor,
     certainty: Tensor | float = 1.0,
     *,
-    target=None,
-    output: str = "probability",
     groups: Tensor | None = None,
-    internal_batch_size: int | None = None,
+    **shared: "Unpack[Shared]",
 ) -> Game:
     """Certainty-SHAP's game: absent positions keep their values at certainty 0, and the model takes the expectation.
 
@@ -215,9 +228,9 @@ def certainty_game(
         model: certainty-aware. values: ``(N, C, ...)``, without certainty. certainty: that of present positions.
         groups: as for :func:`baseline_game`, of positions.
     """
-    job = _Job(model, join(values, certainty), target, output, internal_batch_size, False, None, None, True)
-    fills = torch.cat([job.values, torch.zeros_like(job.certainty)], 1)
-    return Game(job, _players(groups, job), _fixed(fills[None]))
+    question = Question(model, join(values, certainty), certainty_only=True, **shared)
+    fills = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
+    return Game(question, _players(groups, question), _fixed(fills[None]))
 
 
 def _fixed(fills: Tensor):
@@ -237,27 +250,27 @@ def _grids(low: Tensor, high: Tensor, nodes: Tensor, groups: Tensor, masks: Tens
         yield (masks == mask).all(1).nonzero()[:, 0], fills[:, None], weights
 
 
-def _bound(name: str, bound, job: _Job) -> Tensor:
-    shape = tuple(job.values.shape[1:])
+def _bound(name: str, bound, question: Question) -> Tensor:
+    shape = tuple(question.values.shape[1:])
     try:
-        bound = torch.as_tensor(bound).to(job.inputs).expand(shape)
+        bound = torch.as_tensor(bound).to(question.inputs).expand(shape)
         assert bool(bound.isfinite().all())
     except (AssertionError, TypeError, RuntimeError, ValueError):
         raise ValueError(f"expected {name} to be finite and of shape {shape}, or a number, got {bound!r}") from None
     return bound
 
 
-def _players(groups, job: _Job) -> Tensor:
+def _players(groups, question: Question) -> Tensor:
     """Every feature's player, of the shape of one input; of its positions, ``(1, ...)``, if it is a joined one."""
-    shape = tuple(job.inputs.shape[1:])
-    shape = shape if job.certainty is None else (1, *shape[1:])
+    shape = tuple(question.inputs.shape[1:])
+    shape = shape if question.certainty is None else (1, *shape[1:])
     if groups is None:
-        return torch.arange(math.prod(shape), device=job.inputs.device).view(shape)
+        return torch.arange(math.prod(shape), device=question.inputs.device).view(shape)
     if not isinstance(groups, Tensor) or groups.is_floating_point() or groups.dtype == torch.bool:
         got = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
         raise ValueError(f"expected groups to be a tensor of whole numbers, got {got}")
     try:
-        full = groups.to(job.inputs.device).long().expand(shape)
+        full = groups.to(question.inputs.device).long().expand(shape)
     except RuntimeError:
         raise ValueError(f"expected groups of shape {shape}, got {tuple(groups.shape)}") from None
     used = full.unique()
@@ -272,6 +285,7 @@ def _players(groups, job: _Job) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+@options_of(baseline_game)
 def bshap(model, inputs: Tensor, baselines=None, *, progress: bool = False, **options) -> Tensor:
     """BShap (paper, section A.1.2): Shapley values when absent features are those of a baseline; exact.
 
@@ -288,6 +302,7 @@ def bshap(model, inputs: Tensor, baselines=None, *, progress: bool = False, **op
     return baseline_game(model, inputs, baselines, **options).maps(progress)
 
 
+@options_of(distribution_game)
 def shap_values(model, inputs: Tensor, distribution: Uniform | Tensor, *, progress: bool = False, **options) -> Tensor:
     """SHAP (paper, section A.1.2): Shapley values when absent features are random; all coalitions are counted.
 
@@ -303,6 +318,7 @@ def shap_values(model, inputs: Tensor, distribution: Uniform | Tensor, *, progre
     return distribution_game(model, inputs, distribution, **options).maps(progress)
 
 
+@options_of(certainty_game)
 def certainty_shap(model, inputs: Tensor, *, progress: bool = False, **options) -> Tensor:
     """Exact Shapley values of positions whose certainty is 0 when they are absent.
 
@@ -315,6 +331,6 @@ def certainty_shap(model, inputs: Tensor, *, progress: bool = False, **options) 
     Returns:
         ``(N, 1, ...)``; they sum to F(input) - F(nothing known).
     """
-    _check_tensor("inputs", inputs)
+    check_tensor("inputs", inputs)
     values, certainty = split(inputs)
     return certainty_game(model, values, certainty, **options).maps(progress)

@@ -27,8 +27,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from .artifacts import atomic_write
-from .certainty import join
-from .damage import block_damage, mixed_damage, uniform_noise
 
 
 @dataclass(frozen=True)
@@ -204,63 +202,6 @@ def learning_rate(step: int, recipe: Recipe) -> float:
         return (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
     return recipe.final_lr + (1 - recipe.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-
-def certainty_batch(
-    values: Tensor,
-    targets: Tensor,
-    *,
-    damaged: float,
-    absent: float,
-    prior: Tensor,
-    generator: torch.Generator,
-    blocks: float = 0.0,
-) -> tuple[Tensor, Tensor]:
-    """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
-
-    Args:
-        values: undamaged values ``(N, C, ...)``. targets: class numbers ``(N,)``.
-        damaged: share of the batch that gets :func:`icg.damage.mixed_damage`.
-        absent: share that is shown at certainty 0 with values that mean nothing (another image, noise, a constant,
-            a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
-            neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
-        prior: class frequencies ``(K,)``.
-        blocks: share that gets :func:`icg.damage.block_damage`, which teaches what an intact input at a middling
-            certainty means.
-
-    Returns:
-        Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
-    """
-    if min(damaged, absent, blocks) < 0 or damaged + absent + blocks > 1:
-        raise ValueError(f"expected shares damaged + absent + blocks in [0, 1], got {damaged} + {absent} + {blocks}")
-    n = len(values)
-    n_damaged, n_absent = round(damaged * n), round(absent * n)
-    n_blocks = min(round(blocks * n), n - n_damaged - n_absent)
-    inputs = join(values)
-    if n_damaged > 1:
-        inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
-    if n_blocks > 1:
-        part = slice(n_damaged, n_damaged + n_blocks)
-        inputs[part] = block_damage(values[part], generator=generator)
-    soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
-    if n_absent:
-        inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)
-        soft[n - n_absent :] = prior.to(soft)
-    return inputs, soft
-
-
-def meaningless(values: Tensor, *, generator: torch.Generator) -> Tensor:
-    """Values for absent inputs, a quarter each: the image itself, noise, one grey level, two levels at random."""
-    shape = (len(values), *[1] * (values.ndim - 1))
-
-    def rand(size):
-        return torch.rand(size, generator=generator, device=values.device, dtype=values.dtype)
-
-    kind = torch.randint(4, shape, generator=generator, device=values.device)
-    share, low, high = rand(shape), rand(shape), rand(shape)
-    noise = uniform_noise(values, generator=generator)
-    two_levels = torch.where(noise < share, low, high)
-    return torch.where(kind == 0, values, torch.where(kind == 1, noise, torch.where(kind == 2, low, two_levels)))
 
 
 def _disable_dropout(model: nn.Module) -> None:

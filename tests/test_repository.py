@@ -10,7 +10,7 @@ import nbformat
 import pytest
 import yaml
 
-from icg import repository
+from icg_book import repository
 
 try:
     import tomllib

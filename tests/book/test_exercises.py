@@ -1,6 +1,7 @@
 """Every exercise of every chapter: the stub counts as nothing yet; the solution and the reference are right."""
 
 import ast
+import importlib
 import importlib.util
 import re
 import sys
@@ -11,10 +12,10 @@ import pytest
 import torch
 
 import icg
-from icg import checks
+from icg_book.kit.answers import NotYet
 
 ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("book_editions", ROOT / "book" / "editions.py")
+spec = importlib.util.spec_from_file_location("book_editions", ROOT / "book" / "press" / "editions.py")
 editions = importlib.util.module_from_spec(spec)
 sys.modules[spec.name] = editions  # dataclasses look themselves up there
 spec.loader.exec_module(editions)
@@ -28,6 +29,11 @@ EXERCISES = [
 CHECKED = [param for param in EXERCISES if param.values[1].check]
 each = pytest.mark.parametrize("chapter, exercise", EXERCISES)
 each_checked = pytest.mark.parametrize("chapter, exercise", CHECKED)
+
+
+def checks_of(chapter):
+    """The module of a chapter's checks."""
+    return importlib.import_module(f"icg_book.{chapter.file.removesuffix('.ipynb')}.checks")
 
 
 def python(source):
@@ -80,16 +86,15 @@ def test_hints_are_two_and_closed(chapter, exercise):
 
 @each_checked
 def test_the_check_exists(chapter, exercise):
-    assert callable(getattr(checks, exercise.check, None)), f"icg.checks does not export {exercise.check}"
-    assert exercise.check in checks.__all__
+    assert callable(getattr(checks_of(chapter), exercise.check, None))
 
 
 @each_checked
 def test_the_stub_as_it_stands_is_told_that_nothing_is_there(chapter, exercise):
     known = kernel(chapter, exercise)
     exec(chapter.notebook.cells[exercise.start + 1].source, known)
-    with pytest.raises(checks.NotYet, match="Nothing here yet"):
-        getattr(checks, exercise.check)(known[exercise.stub])
+    with pytest.raises(NotYet, match="Nothing here yet"):
+        getattr(checks_of(chapter), exercise.check)(known[exercise.stub])
 
 
 @each
@@ -107,18 +112,18 @@ def test_the_solution_answers_the_stub(chapter, exercise, capsys):
     known = kernel(chapter, exercise)
     exec(code, known)
     if exercise.check:
-        getattr(checks, exercise.check)(known[exercise.stub])
+        getattr(checks_of(chapter), exercise.check)(known[exercise.stub])
         assert capsys.readouterr().out.startswith("Right")
 
 
 @each_checked
 def test_the_lines_of_the_stub_work_when_the_hash_is_taken_away(chapter, exercise, capsys):
     """The reader first goes on with the book's answer, then checks it."""
-    known = kernel(chapter, exercise) | {"icg": icg}
+    known = kernel(chapter, exercise) | {"checks": checks_of(chapter)}
     source = chapter.notebook.cells[exercise.start + 1].source
     exec(source, known)
-    (check,) = re.findall(r"^# (icg\.checks\.check_.*)", source, re.M)
-    (accept,) = re.findall(r"^# (\w+ = icg\.checks\.accept.*)", source, re.M)
+    (check,) = re.findall(r"^# (checks\.check_.*)", source, re.M)
+    (accept,) = re.findall(r"^# (\w+ = checks\.accept.*)", source, re.M)
     exec(f"{accept}\n{check}", known)
     banner, *_, last = capsys.readouterr().out.strip().split("\n")
     assert exercise.stub in banner and "not yours" in banner

@@ -6,8 +6,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from icg.explorables.coalitions import coalition_board
-from icg.scenarios.games import GAMES
+from icg_book.scenarios.games import GAMES
+from icg_book.shapley.coalitions import coalition_board
 
 pytestmark = pytest.mark.browser
 

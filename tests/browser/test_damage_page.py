@@ -19,10 +19,10 @@ from icg.damage import (
     mixed_damage,
     uniform_certainty,
 )
-from icg.explorables import write_page
-from icg.explorables.damage import ORDINARY, damage_explorable
 from icg.models import GatedGlyphsNet
-from icg.scenarios.glyphs import CLASSES, generate
+from icg_book.certainty.damage import ORDINARY, damage_explorable
+from icg_book.kit.page.explorable import write_page
+from icg_book.scenarios.glyphs import CLASSES, generate
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}

@@ -8,10 +8,10 @@ from torch import nn
 from icg.artifacts import load_model
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
-from icg.explorables import write_page
-from icg.explorables.draw_digit import draw_digit
-from icg.explorables.networks import as_in_page
-from icg.scenarios import drawn_digits
+from icg_book.kit.page.explorable import write_page
+from icg_book.kit.page.networks import as_in_page
+from icg_book.mnist.draw_digit import draw_digit
+from icg_book.scenarios import drawn_digits
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}
@@ -412,7 +412,7 @@ def test_the_sum_is_told_in_numbers(start):
 
 
 def test_the_map_is_painted_in_the_books_colours(start):
-    from icg.figures import signed_lut
+    from icg_book.kit.figures import signed_lut
 
     _, root = start()
     canvas = "c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]"

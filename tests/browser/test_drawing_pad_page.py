@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from icg.explorables import write_page
-from icg.explorables.drawing_pad import drawing_pad
-from icg.scenarios import drawn_digits
+from icg_book.kit.page.explorable import write_page
+from icg_book.mnist.drawing_pad import drawing_pad
+from icg_book.scenarios import drawn_digits
 
 HEIGHT = 700  # of the window
 FIELD = """

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from icg.explorables import scrub_path, write_page
-from icg.figures import signed_lut
+from icg_book.burnt_snacks.scrub import scrub_path
+from icg_book.kit.figures import signed_lut
+from icg_book.kit.page.explorable import write_page
 
 pytestmark = pytest.mark.browser
 
@@ -113,11 +114,11 @@ def test_decoded_arrays_equal_pythons(open_explorable, cases):
 
 def test_unpacking_survives_every_kind_of_deflate_block(open_explorable):
     """Stored (noise), fixed (tiny), dynamic with long runs: the three kinds that zlib writes."""
-    from icg.explorables.html import pack
+    from icg_book.kit.page.explorable import pack
 
     rng = np.random.default_rng(0)
     page, _ = open_explorable()
-    source = (Path(__file__).parents[2] / "icg/explorables/common.js").read_text(encoding="utf-8")
+    source = (Path(__file__).parents[2] / "book/icg_book/kit/page/common.js").read_text(encoding="utf-8")
     for array in (
         rng.integers(0, 256, 70_000),
         np.array([7]),

@@ -12,17 +12,17 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from icg.scenarios import drawn_digits
+from icg_book.scenarios import drawn_digits
 
 pytest.importorskip("jupyterlab")
 pytestmark = pytest.mark.slow
 SOURCE = """
 import torch
-from icg import lab
 from icg.models import MnistNet
-from icg.scenarios import drawn_digits
+from icg_book.mnist.lab import mnist_lab
+from icg_book.scenarios import drawn_digits
 torch.manual_seed(0)
-lab.mnist_lab(MnistNet().eval(), drawn_digits.load())
+mnist_lab(MnistNet().eval(), drawn_digits.load())
 """
 WAIT = 120_000  # ms; the machine may be busy with other tests
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import icg
-from icg.explorables.landscape import landscape
-from icg.scenarios.landscapes import LANDSCAPES
 from icg.shapley import Uniform, bshap, shap_values
+from icg_book.attribution_transfer.landscape import landscape
+from icg_book.scenarios.landscapes import LANDSCAPES
 
 pytestmark = pytest.mark.browser
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from icg.explorables import write_page
-from icg.explorables.photo_scrub import PhotoFrames, photo_scrub
+from icg_book.imagenette.photo_scrub import PhotoFrames, photo_scrub
+from icg_book.kit.page.explorable import write_page
 
 pytestmark = pytest.mark.browser
 HEIGHT = 1250  # of the window

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import icg
-from icg.explorables import write_page
-from icg.explorables.pick_baseline import as_in_page, pick_baseline
-from icg.figures import signed_lut
-from icg.scenarios.glyphs import CLASSES, examples
+from icg_book.baselines.pick_baseline import as_in_page, pick_baseline
+from icg_book.kit.figures import signed_lut
+from icg_book.kit.page.explorable import write_page
+from icg_book.scenarios.glyphs import CLASSES, examples
 
 pytestmark = pytest.mark.browser
 PHONE = {"width": 390, "height": 844}

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 import icg
-from icg.explorables.six_sliders import PANELS, PRESETS, PageNetwork, draws, noise, six_sliders
-from icg.scenarios import local_minimum
 from icg.shapley import bshap, certainty_shap
+from icg_book.local_minimum.six_sliders import PANELS, PRESETS, PageNetwork, draws, noise, six_sliders
+from icg_book.scenarios import local_minimum
 
 pytestmark = pytest.mark.browser
 

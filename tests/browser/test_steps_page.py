@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from icg.explorables.html import write_page
-from icg.explorables.steps import FUNCTIONS, RULES, completeness_gap, nodes, steps_and_rules
-from icg.paths import quadrature
+from icg.quadrature import quadrature
+from icg_book.integrated_gradients.steps import FUNCTIONS, RULES, completeness_gap, nodes, steps_and_rules
+from icg_book.kit.page.explorable import write_page
 
 pytestmark = pytest.mark.browser
 

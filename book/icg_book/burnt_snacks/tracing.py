@@ -1,0 +1,63 @@
+"""Look into a path integral: what the model sees on the way, its gradient there, and what was gathered so far.
+
+For pictures, not for attribution: everything here is made of calls of :mod:`icg.attribution`.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from icg.attribution import gradient, integrated_gradients
+
+
+class Trace(NamedTuple):
+    """A path of one input, at ``K`` positions.
+
+    Attributes:
+        points: ``(K, C, ...)`` inputs of the model.
+        gradients: ``(K, C, ...)``.
+        gathered: ``(K, C, ...)``, the attribution gathered from the start to each position.
+    """
+
+    points: Tensor
+    gradients: Tensor
+    gathered: Tensor
+
+
+def trace_path(model, start: Tensor, end: Tensor, positions: Tensor, *, target: int, output: str, n_steps: int = 8):
+    """Follow the straight path from ``start`` to ``end``, both ``(1, C, ...)`` inputs of the model.
+
+    Args:
+        positions: ``(K,)`` from 0 to 1, increasing. Between two positions ``n_steps`` middle points are integrated.
+
+    Returns:
+        A :class:`Trace`; its last ``gathered`` is the attribution of the whole path.
+    """
+    if positions.ndim != 1 or len(positions) < 2 or positions[0] != 0 or positions[-1] != 1:
+        raise ValueError(f"expected positions (K,) from 0 to 1, got {positions}")
+    if not (positions.diff() > 0).all():
+        raise ValueError(f"expected positions that increase, got {positions}")
+    along = positions.to(start).view(-1, *[1] * (start.ndim - 1))
+    points = start + along * (end - start)
+    options = {"target": target, "output": output}
+    pieces = integrated_gradients(model, points[1:], points[:-1], n_steps=n_steps, **options)
+    gathered = torch.cat([torch.zeros_like(start), pieces.cumsum(0)])
+    return Trace(points, gradient(model, points, **options), gathered)
+
+
+def trace_draws(model, inputs: Tensor, baselines: Tensor, *, target: int, output: str, n: int, generator):
+    """Follow the ``n`` random draws of Expected Gradients (plain Monte Carlo) for one input ``(1, C, ...)``.
+
+    Args:
+        baselines: data in the form of the model's input, ``(K, C, ...)``.
+
+    Returns:
+        A :class:`Trace` of ``n`` positions; its last ``gathered`` is the Expected Gradients attribution.
+    """
+    chosen = torch.randint(len(baselines), (n,), generator=generator)
+    alpha = torch.rand(n, generator=generator).view(-1, *[1] * (inputs.ndim - 1))
+    start = baselines[chosen].to(inputs)
+    points = start + alpha * (inputs - start)
+    gradients = gradient(model, points, target=target, output=output)
+    return Trace(points, gradients, ((inputs - start) * gradients / n).cumsum(0))

@@ -1,0 +1,75 @@
+"""Build the book, and only when something changed: `make book` calls this.
+
+Jupyter Book keys its execution cache on a notebook's own code, so after a change in icg/, book/icg_book/ or data/
+it would show old results. Here the cache is also keyed on the content of all three and on the installed packages.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "_build"
+INDEX = BUILD / "html" / "book" / "index.html"
+
+
+def digest(*names: str) -> str:
+    """A hash of the names and contents of these files and folders, and of the installed packages."""
+    total = hashlib.sha256(repr(sorted({f"{d.name} {d.version}" for d in distributions()})).encode())
+    for name in names:
+        path = ROOT / name
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            relative = file.relative_to(ROOT)
+            if file.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
+                total.update(f"{relative.as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+def main() -> int:
+    BUILD.mkdir(exist_ok=True)
+    results_key, pages_key = BUILD / "results.key", BUILD / "pages.key"
+    code = ("icg", "book/icg_book", "data")
+    everything = (*code, "book", "_config.yml", "_toc.yml")
+    before_code, before = digest(*code), digest(*everything)
+
+    if read(pages_key) == before and INDEX.exists():
+        print("The book is up to date.")
+    else:
+        pages_key.unlink(missing_ok=True)
+        if read(results_key) != before_code:
+            shutil.rmtree(BUILD / ".jupyter_cache", ignore_errors=True)
+            results_key.write_text(before_code)
+        # A page that is no longer in _toc.yml must not stay behind.
+        shutil.rmtree(BUILD / "html", ignore_errors=True)
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        environment = {
+            "OMP_NUM_THREADS": str(min(cores, 8)),
+            "ICG_BOOK_BUILD": "1",
+        } | os.environ
+        # All pages every time: a partial build repeats no warnings, and -W could not catch them.
+        jupyter_book = Path(sys.executable).with_name("jupyter-book")
+        command = [jupyter_book, "build", ".", "--all", "-W", "--keep-going"]
+        status = subprocess.run(command, cwd=ROOT, env=environment).returncode
+        if digest(*code) != before_code:  # edited while it ran: nothing of this may be reused
+            results_key.unlink()
+        if status:
+            print(
+                "The book did not build: see the warnings and errors above.",
+                file=sys.stderr,
+            )
+            return status
+        pages_key.write_text(before)
+    print(f"Open {INDEX.as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,344 @@
+"""The checks of the chapter on MNIST accept right answers and name typical mistakes."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+import icg.deletion
+from icg.certainty import join
+from icg_book.kit.answers import NotYet, accept
+from icg_book.mnist import checks
+
+NOTEBOOK = Path(__file__).parents[3] / "book" / "mnist.ipynb"
+
+
+def total(x):
+    return x.flatten(1).sum(1)
+
+
+# --- blindness -----------------------------------------------------------------------------------------------------
+
+
+def blindness(a, x):
+    black = (x == 0).double()
+    return total(a.abs() * black) / total(a.abs()) / black.flatten(1).mean(1)
+
+
+def blindness_in_a_loop(a, x):
+    found = []
+    for one, picture in zip(a, x, strict=True):
+        black = picture == 0
+        found.append(one.abs()[black].mean() / one.abs().mean())
+    return torch.stack(found)
+
+
+def black(x):
+    return (x == 0).double()
+
+
+BLINDNESS_WRONG = {
+    "share of the credit alone": lambda a, x: total(a.abs() * black(x)) / total(a.abs()),
+    "What of their credit": lambda a, x: black(x).flatten(1).mean(1),
+    "You add signed values": lambda a, x: total(a * black(x)) / total(a) / black(x).flatten(1).mean(1),
+    "absolute values before you add": lambda a, x: (
+        total(a * black(x)).abs() / total(a.abs()) / black(x).flatten(1).mean(1)
+    ),
+    "for the pixels with ink": lambda a, x: (
+        total(a.abs() * (1 - black(x))) / total(a.abs()) / (1 - black(x)).flatten(1).mean(1)
+    ),
+    "the number of the black": lambda a, x: (
+        total(a.abs() * (1 - black(x))) / total(a.abs()) / black(x).flatten(1).mean(1)
+    ),
+    "Compare them with all pixels": lambda a, x: (
+        total(a.abs() * black(x)) / total(black(x)) / (total(a.abs() * (1 - black(x))) / total(1 - black(x)))
+    ),
+    "Upside down": lambda a, x: 1 / blindness(a, x),
+    "other way round": lambda a, x: 1 - blindness(a, x),
+    "nearly black": lambda a, x: blindness(a, torch.where(x < 0.01, 0.0, x)),
+    "mean credit of a black pixel": lambda a, x: total(a.abs() * black(x)) / total(black(x)),
+    "mix the images": lambda a, x: ((a.abs() * black(x)).sum() / a.abs().sum() / black(x).mean()).expand(len(a)),
+    "where every pixel has the same credit": lambda a, x: blindness(a**2, x),
+    r"shape \(4,\)": lambda a, x: blindness(a, x).mean(),
+    "Return a tensor": lambda a, x: blindness(a, x).tolist(),
+    "stopped with RuntimeError": lambda a, x: a @ x[0, 0, :3],
+}
+
+# --- rank correlation ----------------------------------------------------------------------------------------------
+
+
+def pearson(a, b):
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).sum() / (a.norm() * b.norm())
+
+
+def ranks(x):
+    return (x[:, None] > x).sum(1) + ((x[:, None] == x).sum(1) + 1) / 2
+
+
+def spearman(a, b):
+    return pearson(ranks(a), ranks(b))
+
+
+def spearman_by_groups(a, b):
+    def mean_ranks(x):
+        place = torch.empty(len(x), dtype=torch.float64)
+        place[x.argsort()] = torch.arange(len(x), dtype=torch.float64)
+        for value in x.unique():
+            place[x == value] = place[x == value].mean()
+        return place
+
+    return torch.corrcoef(torch.stack([mean_ranks(a), mean_ranks(b)]))[0, 1]
+
+
+def spearman_falling(a, b):
+    return pearson(-ranks(a), -ranks(b)).view(1)
+
+
+def naive_ranks(x):
+    return x.argsort().argsort().double()
+
+
+RANKS_WRONG = {
+    "correlation of the values": pearson,
+    "`argsort` says": lambda a, b: pearson(a.argsort().double(), b.argsort().double()),
+    "by chance of their place": lambda a, b: pearson(naive_ranks(a), naive_ranks(b)),
+    "the lowest of their ranks": lambda a, b: pearson(
+        (a[:, None] > a).sum(1).double(), (b[:, None] > b).sum(1).double()
+    ),
+    "the highest of their ranks": lambda a, b: pearson(
+        (a[:, None] >= a).sum(1).double(), (b[:, None] >= b).sum(1).double()
+    ),
+    "count as one place": lambda a, b: pearson(
+        a.unique(return_inverse=True)[1].double(), b.unique(return_inverse=True)[1].double()
+    ),
+    "You rank absolute values": lambda a, b: spearman(a.abs(), b.abs()),
+    "cosine of the ranks": lambda a, b: (ranks(a) * ranks(b)).sum() / (ranks(a).norm() * ranks(b).norm()),
+    "cosine of the values": lambda a, b: (a * b).sum() / (a.norm() * b.norm()),
+    "keep the sign": lambda a, b: spearman(a, b).abs(),
+    "square of the correlation": lambda a, b: spearman(a, b) ** 2,
+    "short formula": lambda a, b: 1 - 6 * ((ranks(a) - ranks(b)) ** 2).sum() / (len(a) * (len(a) ** 2 - 1)),
+    "covariance of the ranks": lambda a, b: ((ranks(a) - ranks(a).mean()) * (ranks(b) - ranks(b).mean())).mean(),
+    "Divide by both spreads": lambda a, b: torch.cov(torch.stack([ranks(a), ranks(b)]))[0, 1],
+    "not finite": lambda a, b: spearman(a, b) / 0,
+    "Not Spearman's": lambda a, b: spearman(a, b) * 0.9,
+    "Return one number": lambda a, b: ranks(a) * ranks(b),
+    "Return a tensor": lambda a, b: spearman(a, b).item(),
+}
+
+# --- deletion ------------------------------------------------------------------------------------------------------
+
+
+def deletion(model, values, attribution, counts, **options):
+    return general_deletion(model, values, attribution.flatten().argsort(descending=True), counts, **options)
+
+
+def general_deletion(model, values, order, counts, read=lambda p, own: p[0, own], reverse=False, change=None):
+    own = model(join(values)).argmax(1).item()
+    found = []
+    for n in counts:
+        c = torch.ones(values.numel())
+        c[order[:n]] = 0.0
+        c = (1 - c if reverse else c).view_as(values)
+        inputs = join(values, c) if change is None else join(torch.where(c > 0, values, change(values)))
+        found.append(read(model(inputs).softmax(1), own))
+    return torch.stack(found)
+
+
+def deletion_at_once(model, values, attribution, counts):
+    flat = attribution.flatten()
+    rank = (flat[:, None] < flat).sum(1)
+    known = (rank >= torch.tensor(counts)[:, None]).float().view(len(counts), *values.shape[1:])
+    p = model(join(values.expand(len(counts), -1, -1, -1), known)).softmax(1)
+    return p[:, model(join(values)).argmax()]
+
+
+def deletion_by_the_library(model, values, attribution, counts):
+    inputs = join(values)
+    shares = [n / values.numel() for n in counts]
+    changed = icg.deletion.without_certainty(inputs)
+    return icg.deletion.deletion_curves(
+        model, inputs, changed, icg.deletion.ranking(attribution), shares=shares
+    ).output[0]
+
+
+def in_place(model, values, attribution, counts):
+    found = deletion(model, values, attribution, counts)
+    values.zero_()
+    return found
+
+
+def order(a):
+    return a.flatten().argsort(descending=True)
+
+
+DELETION_WRONG = {
+    "most negative pixels": lambda m, v, a, n: general_deletion(m, v, a.flatten().argsort(), n),
+    "go by absolute values": lambda m, v, a, n: general_deletion(m, v, order(a.abs()), n),
+    "You set values to 0": lambda m, v, a, n: deletion(m, v, a, n, change=torch.zeros_like),
+    "You flip values": lambda m, v, a, n: deletion(m, v, a, n, change=lambda x: (x < 0.5).float()),
+    "That is insertion": lambda m, v, a, n: deletion(m, v, a, n, reverse=True),
+    "anew each time": lambda m, v, a, n: deletion(m, v, a, n, read=lambda p, own: p.max()),
+    "Those are logits": lambda m, v, a, n: deletion(
+        lambda x: m(x).exp().log() if len(x) > 1 else _Logits(m(x)), v, a, n, read=lambda p, own: p[0, own]
+    ),
+    "logarithms": lambda m, v, a, n: deletion(m, v, a, n).log(),
+    "You watch class 0": lambda m, v, a, n: deletion(m, v, a, n, read=lambda p, own: p[0, 0]),
+    "order in the picture": lambda m, v, a, n: general_deletion(m, v, torch.arange(36), n),
+    "`argsort` names the pixels": lambda m, v, a, n: general_deletion(m, v, order(a).argsort(), n),
+    "one pixel too many": lambda m, v, a, n: deletion(m, v, a, [k + 1 for k in n]),
+    "one pixel too few": lambda m, v, a, n: deletion(m, v, a, [max(0, k - 1) for k in n]),
+    "missing to 1": lambda m, v, a, n: 1 - deletion(m, v, a, n),
+    "Not these probabilities": lambda m, v, a, n: deletion(m, v, a, n) ** 2,
+    r"shape \(6,\)": lambda m, v, a, n: deletion(m, v, a, n)[1:],
+    "changes the tensors": in_place,
+    "Return a tensor": lambda m, v, a, n: deletion(m, v, a, n).tolist(),
+    "stopped with": lambda m, v, a, n: m(v),
+}
+
+
+class _Logits:
+    """Logits whose softmax is forgotten."""
+
+    def __init__(self, logits):
+        self.logits = logits
+
+    def argmax(self, dim):
+        return self.logits.argmax(dim)
+
+    def softmax(self, dim):
+        return self.logits
+
+
+# --- drift ---------------------------------------------------------------------------------------------------------
+
+
+def drift(method, canvas, columns):
+    first = method(canvas)
+    return (method(canvas.roll(columns, -1)) - first.roll(columns, -1)).abs().sum() / first.abs().sum()
+
+
+def drift_backwards(method, canvas, columns):
+    """Carries the second map back, by cutting and joining."""
+    first, moved = method(canvas), torch.cat([canvas[..., -columns:], canvas[..., :-columns]], -1)
+    second = method(moved)
+    back = torch.cat([second[..., columns:], second[..., :columns]], -1)
+    return ((back - first).abs().mean() / first.abs().mean()).view(1)
+
+
+def moved(method, canvas, columns, axis=-1):
+    first = method(canvas)
+    return first, method(canvas.roll(columns, axis)), first.roll(columns, axis)
+
+
+def of_maps(rule):
+    """A wrong answer from ``rule(first map, map of the moved canvas, first map carried along)``."""
+    return lambda method, canvas, columns: rule(*moved(method, canvas, columns))
+
+
+DRIFT_WRONG = {
+    "Carry the first map along": of_maps(lambda f, m, c: (m - f).abs().sum() / f.abs().sum()),
+    "one way and the map the other": lambda g, x, n: (
+        (g(x.roll(n, -1)) - g(x).roll(-n, -1)).abs().sum() / g(x).abs().sum()
+    ),
+    "the other by rows": lambda g, x, n: (g(x.roll(n, -2)) - g(x).roll(n, -1)).abs().sum() / g(x).abs().sum(),
+    "should get 0, not 1": of_maps(lambda f, m, c: 1 - (m - c).abs().sum() / f.abs().sum()),
+    "follows its digit exactly": of_maps(lambda f, m, c: (m - c).abs().sum() / f.abs().sum() + 0.1),
+    "a louder method": of_maps(lambda f, m, c: (m - c).abs().sum()),
+    "not by the number of pixels": of_maps(lambda f, m, c: (m - c).abs().mean()),
+    "divide by a signed sum": of_maps(lambda f, m, c: (m - c).abs().sum() / f.sum()),
+    "Signed differences cancel": of_maps(lambda f, m, c: (m - c).sum().abs() / f.abs().sum()),
+    "where it was, not where it went": of_maps(lambda f, m, c: (m - c).abs().sum() / m.abs().sum()),
+    "You add squares": of_maps(lambda f, m, c: (m - c).square().sum() / f.square().sum()),
+    "as for shares of credit": of_maps(lambda f, m, c: (m - c).norm() / f.norm()),
+    "You move by rows": lambda g, x, n: (g(x.roll(n, -2)) - g(x).roll(n, -2)).abs().sum() / g(x).abs().sum(),
+    "You move to the left": lambda g, x, n: (g(x.roll(-n, -1)) - g(x).roll(-n, -1)).abs().sum() / g(x).abs().sum(),
+    "single pixels": of_maps(lambda f, m, c: (m - c).abs().max() / f.abs().max()),
+    "Twice too small": of_maps(lambda f, m, c: (m - c).abs().sum() / (2 * f.abs().sum())),
+    "does not go with its digit": of_maps(lambda f, m, c: (c - f.roll(2, -1)).abs().sum() * 0),
+    "Not the drift": of_maps(lambda f, m, c: (m - c).abs().sum() / f.abs().sum() * 1.1),
+    "Return one number": of_maps(lambda f, m, c: (m - c).abs() / f.abs().sum()),
+    "Return a tensor": lambda g, x, n: drift(g, x, n).item(),
+    "stopped with": lambda g, x, n: g(x, n),
+}
+
+ALL = {
+    checks.check_blindness: ([blindness, blindness_in_a_loop], BLINDNESS_WRONG),
+    checks.check_rank_correlation: ([spearman, spearman_by_groups, spearman_falling], RANKS_WRONG),
+    checks.check_deletion: ([deletion, deletion_at_once, deletion_by_the_library], DELETION_WRONG),
+    checks.check_drift: ([drift, drift_backwards], DRIFT_WRONG),
+}
+NAMES = {
+    "my_blindness": checks.check_blindness,
+    "my_rank_correlation": checks.check_rank_correlation,
+    "my_deletion": checks.check_deletion,
+    "my_drift": checks.check_drift,
+}
+
+
+@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
+def test_right_answers_pass_in_any_style(check, answer, capsys):
+    check(answer)
+    assert capsys.readouterr().out.startswith("Right")
+
+
+@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
+def test_typical_mistakes_are_named(check, hint):
+    with pytest.raises(NotYet, match=hint):
+        check(ALL[check][1][hint])
+
+
+@pytest.mark.parametrize("check", ALL)
+@pytest.mark.parametrize("answer, message", [(..., "Nothing here yet"), (None, "returned None")])
+def test_an_untouched_stub_is_told_so(check, answer, message):
+    with pytest.raises(NotYet, match=message):
+        check(lambda *arguments: answer)
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_no_message_gives_the_answer_away(check):
+    """No code of the answer, and no measured number (fractions are; the hints hold whole numbers only)."""
+    secrets = {
+        checks.check_blindness: ["== 0", ".mean(", "sum("],
+        checks.check_rank_correlation: ["> a", ">", "unique", "argsort()"],
+        checks.check_deletion: ["certainty[", "order[", "join("],
+        checks.check_drift: ["roll("],
+    }
+    for wrong in ALL[check][1].values():
+        with pytest.raises(NotYet) as error:
+            check(wrong)
+        said = str(error.value)
+        if "stopped with" in said:
+            continue
+        assert not any(secret in said for secret in secrets[check]), said
+        assert not re.search(r"\d\.\d", said), said
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_references_pass_their_checks(name, capsys):
+    def stub():
+        return ...
+
+    stub.__name__ = name
+    NAMES[name](accept(stub))
+    assert "Right" in capsys.readouterr().out
+
+
+def solutions():
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    sources = [c.source for c in cells if "solution" in c.metadata.get("tags", [])]
+    return {re.search(r"def (my_\w+)", s)[1]: re.search(r"```python\n(.*?)```", s, re.S)[1] for s in sources}
+
+
+def test_every_exercise_has_a_solution():
+    assert solutions().keys() == NAMES.keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_of_the_notebook_pass(name, capsys):
+    names = {"torch": torch, "icg": icg, "join": join}
+    exec(solutions()[name], names)
+    NAMES[name](names[name])
+    assert capsys.readouterr().out.startswith("Right")

@@ -1,0 +1,295 @@
+"""Checks of the Shapley chapter: right answers pass in any style, each typical mistake is met with its own hint."""
+
+import re
+from itertools import combinations, permutations
+from math import comb, factorial
+from pathlib import Path
+
+import nbformat
+import pytest
+import torch
+
+from icg.attribution import integrated_gradients
+from icg.shapley import bshap
+from icg_book.kit.answers import _REFERENCES
+from icg_book.shapley import checks
+from icg_book.shapley import checks as shapley
+
+CHAPTER = Path(__file__).resolve().parents[3] / "book" / "shapley.ipynb"
+
+# --- marginal contribution ---------------------------------------------------------------------------------------
+
+
+def marginal(v, ordering, player):
+    before = set(ordering[: ordering.index(player)])
+    return v(before | {player}) - v(before)
+
+
+def marginal_by_loop(v, ordering, player):
+    before = []
+    for other in ordering:
+        if other == player:
+            break
+        before.append(other)
+    return torch.tensor([v(frozenset([*before, player])) - v(frozenset(before))])
+
+
+MARGINAL_WRONG = {
+    "sign is reversed": lambda v, o, p: -marginal(v, o, p),
+    "join nobody": lambda v, o, p: v({p}) - v(set()),
+    "achieves alone": lambda v, o, p: v({p}),
+    "Subtract the value just before": lambda v, o, p: v(set(o[: o.index(p) + 1])),
+    "before the player joins": lambda v, o, p: v(set(o[: o.index(p)])),
+    "last of all": lambda v, o, p: v(set(o)) - v(set(o) - {p}),
+    "stand after it": lambda v, o, p: v(set(o[o.index(p) :])) - v(set(o[o.index(p) + 1 :])),
+    "subtract the value of nobody": lambda v, o, p: v(set(o[: o.index(p) + 1])) - v(set()),
+    "a place in the ordering": lambda v, o, p: v(set(o[: p + 1])) - v(set(o[:p])),
+    "those before it in the ordering, then": lambda v, o, p: v({p, o[0]}) - v({o[-1]}),
+    "one number; yours has shape": lambda v, o, p: [1.0, 2.0],
+    "one number; yours is a set": lambda v, o, p: {1.0},
+    "returned None": lambda v, o, p: None,
+    "NaN or infinity": lambda v, o, p: float("nan"),
+    "ValueError": lambda v, o, p: o.index(99),
+}
+
+# --- Shapley values by coalitions --------------------------------------------------------------------------------
+
+
+def by_orderings(v, n):
+    total = [0.0] * n
+    for ordering in permutations(range(n)):
+        for k, p in enumerate(ordering):
+            total[p] += v(ordering[: k + 1]) - v(ordering[:k])
+    return [t / factorial(n) for t in total]
+
+
+def by_subsets(v, n, weigh=lambda s, n: factorial(s) * factorial(n - s - 1) / factorial(n), least=0, difference=True):
+    def value(p):
+        others = [i for i in range(n) if i != p]
+        return sum(
+            weigh(s, n) * (v({*c, p}) - (v(c) if difference else 0))
+            for s in range(least, n)
+            for c in combinations(others, s)
+        )
+
+    return torch.tensor([value(p) for p in range(n)])
+
+
+def last(v, n):
+    return [v(range(n)) - v(set(range(n)) - {p}) for p in range(n)]
+
+
+SHAPLEY_WRONG = {
+    "sign is reversed": lambda v, n: -by_subsets(v, n),
+    "averaged over coalitions": lambda v, n: by_subsets(v, n, lambda s, n: 0.5 ** (n - 1)),
+    "without weights": lambda v, n: by_subsets(v, n, lambda s, n: 1),
+    "instead of averaging": lambda v, n: by_subsets(v, n) * factorial(n),
+    "forgot the empty coalition": lambda v, n: by_subsets(v, n, least=1),
+    "coalition of all others": lambda v, n: by_subsets(
+        v, n, lambda s, n: factorial(s) * factorial(n - s - 1) / factorial(n) * (s + 1 < n)
+    ),
+    "value of nobody to be 0": lambda v, n: by_orderings(lambda c: v(c) if c else 0.0, n),
+    "averages of the coalition sizes": lambda v, n: by_subsets(v, n, lambda s, n: 1 / comb(n - 1, s)),
+    "do not add up to 1": lambda v, n: by_subsets(v, n, lambda s, n: factorial(s) * factorial(n - s) / factorial(n)),
+    "Average what the player adds": lambda v, n: by_subsets(v, n, difference=False),
+    "join nobody only": lambda v, n: [v({p}) - v(()) for p in range(n)],
+    "join last only": last,
+    "share equally among all": lambda v, n: [(v(range(n)) - v(())) / n] * n,
+    "one ordering": lambda v, n: [v(range(p + 1)) - v(range(p)) for p in range(n)],
+    "share of the orderings": lambda v, n: [p * x for p, x in enumerate(by_orderings(v, n))],
+    "each of the 3 players": lambda v, n: sum(by_orderings(v, n)),
+    "IndexError": lambda v, n: [v({n})],
+}
+
+# --- BShap of two features ---------------------------------------------------------------------------------------
+
+
+def corners(f, x, b):
+    grid = torch.stack([b, torch.stack([x[0], b[1]]), torch.stack([b[0], x[1]]), x])
+    return f(grid)
+
+
+def two(f, x, b):
+    o, first, second, both = corners(f, x, b)
+    return torch.stack([first - o + both - second, second - o + both - first]) / 2
+
+
+def two_by_numbers(f, x, b):
+    def at(i, j):
+        return f(torch.tensor([[i, j]], dtype=x.dtype)).item()
+
+    (x1, x2), (b1, b2) = x.tolist(), b.tolist()
+    one = (at(x1, b2) - at(b1, b2) + at(x1, x2) - at(b1, x2)) / 2
+    return [one, at(x1, x2) - at(b1, b2) - one]
+
+
+BSHAP_WRONG = {
+    "sign is reversed": lambda f, x, b: two(f, b, x),
+    "added up both orderings": lambda f, x, b: 2 * two(f, x, b),
+    "wrong way round": lambda f, x, b: two(f, x, b).flip(0),
+    "one ordering, feature 1 first": lambda f, x, b: corners(f, x, b)[[1, 3]] - corners(f, x, b)[[0, 1]],
+    "one ordering, feature 2 first": lambda f, x, b: corners(f, x, b)[[3, 2]] - corners(f, x, b)[[2, 0]],
+    "each feature come first": lambda f, x, b: corners(f, x, b)[[1, 2]] - corners(f, x, b)[0],
+    "away from the input": lambda f, x, b: corners(f, x, b)[3] - corners(f, x, b)[[2, 1]],
+    "missing feature is 0": lambda f, x, b: two(f, x, 0 * b),
+    "value at the baseline to be 0": lambda f, x, b: two(f, x, b) + corners(f, x, b)[0] / 2,
+    "This is Integrated Gradients": lambda f, x, b: integrated_gradients(f, x[None], b[None], n_steps=200)[0],
+    "Not BShap": lambda f, x, b: (corners(f, x, b)[3] - corners(f, x, b)[0]) / 2 * torch.ones(2),
+    "each of the two features": lambda f, x, b: two(f, x, b).sum(),
+    "returned None": lambda f, x, b: None,
+}
+
+# --- sampling ----------------------------------------------------------------------------------------------------
+
+
+def sampled(v, n, m, generator, order=None, scale=1.0, error=lambda gains: gains.std(0) / len(gains) ** 0.5):
+    gains = torch.zeros(m, n)
+    for k in range(m):
+        before = []
+        ordering = torch.randperm(n, generator=generator) if order is None else order(n, generator)
+        for player in ordering.tolist():
+            gains[k, player] = v([*before, player]) - v(before)
+            before.append(player)
+    return gains.mean(0) * scale, error(gains)
+
+
+def sampled_by_values(v, n, m, generator):
+    """One pass along each ordering, sums of squares, lists."""
+    total, squares = [0.0] * n, [0.0] * n
+    for _ in range(m):
+        so_far, coalition = v(()), set()
+        for p in torch.rand(n, generator=generator).argsort().tolist():
+            coalition = coalition | {p}
+            new = v(coalition)
+            total[p], squares[p], so_far = total[p] + new - so_far, squares[p] + (new - so_far) ** 2, new
+    means = [t / m for t in total]
+    return means, [((s / m - a * a) / m) ** 0.5 for s, a in zip(squares, means, strict=True)]
+
+
+def rotated(n, generator):
+    return torch.arange(n).roll(int(torch.randint(n, (), generator=generator)))
+
+
+def coalitions_instead(v, n, m, generator):
+    gains = torch.zeros(m, n)
+    for k in range(m):
+        members = {i for i in range(n) if torch.rand((), generator=generator) < 0.5}
+        for p in range(n):
+            gains[k, p] = v(members | {p}) - v(members - {p})
+    return gains.mean(0), gains.std(0) / m**0.5
+
+
+def global_seed(v, n, m, generator):
+    return sampled(v, n, m, None)
+
+
+SAMPLING_WRONG = {
+    "Return two things": lambda v, n, m, g: sampled(v, n, m, g)[0],
+    "estimates, one number for each player": lambda v, n, m, g: (1.0, 2.0),
+    "standard errors, one number for each": lambda v, n, m, g: (sampled(v, n, m, g)[0], 0.1),
+    "the generator passed in": global_seed,
+    "are your orderings random": lambda v, n, m, g: sampled(v, n, m, g, order=lambda n, g: torch.arange(n)),
+    "summed over the orderings": lambda v, n, m, g: sampled(v, n, m, g, scale=m),
+    "let all players join": coalitions_instead,
+    "not equally likely": lambda v, n, m, g: sampled(v, n, m, g, order=rotated),
+    "spread of single contributions": lambda v, n, m, g: sampled(v, n, m, g, error=lambda x: x.std(0)),
+    "by its square root": lambda v, n, m, g: sampled(v, n, m, g, error=lambda x: x.std(0) / m),
+    "variance of single contributions": lambda v, n, m, g: sampled(v, n, m, g, error=lambda x: x.var(0)),
+    "variance of the mean": lambda v, n, m, g: sampled(v, n, m, g, error=lambda x: x.var(0) / m),
+    "their errors are not": lambda v, n, m, g: sampled(v, n, m, g, error=lambda x: 0 * x[0]),
+    "returned None": lambda v, n, m, g: None,
+    "RuntimeError|TypeError|ValueError": lambda v, n, m, g: torch.randperm(n, generator=n),
+}
+
+# --- zero credit, real influence ---------------------------------------------------------------------------------
+
+
+def table(*values):
+    """A game from its values in binary order."""
+    return lambda coalition: values[sum(1 << i for i in coalition)]
+
+
+ZERO_WRONG = {
+    "No coalition differs": lambda c: 1.0,
+    "null player": lambda c: float(1 in c and 2 in c),
+    "only ever helps": lambda c: min(len({0, 1} & c), len({2} & c)),
+    "only ever does harm": lambda c: len(c) - 2.0 * (0 in c),
+    "Player 1 gets nothing here": table(0, 1, 1, 1, 0, 2, 0, 1),
+    "sums to zero over the coalitions": table(0, 1, 0, -1, 0, 0, 0, 0),
+    "do not balance": table(0, 1, 0.3, -0.5, 0.2, 0.1, 0.4, 0.9),
+    "one number for each coalition": lambda c: list(c),
+    "returned None": lambda c: None,
+    "NaN or infinity": lambda c: float("inf"),
+    "KeyError": lambda c: {}[len(c)],
+}
+
+ALL = {
+    shapley.check_marginal: ([marginal, marginal_by_loop], MARGINAL_WRONG),
+    shapley.check_shapley: ([by_subsets, by_orderings, lambda v, n: tuple(by_orderings(v, n))], SHAPLEY_WRONG),
+    shapley.check_bshap_two: (
+        [two, two_by_numbers, lambda f, x, b: bshap(f, x[None], b[None])],
+        BSHAP_WRONG,
+    ),
+    shapley.check_sampling: ([sampled, sampled_by_values], SAMPLING_WRONG),
+    shapley.check_zero_credit: (
+        [
+            table(0, 1, 0, 0, 0, 0, 0, -1),
+            table(0, 2, 0, -1, 0, -1, 0, -1),
+            lambda c: torch.tensor(5 + 1e-3 * (c in ({0}, {1, 2}))),
+        ],
+        ZERO_WRONG,
+    ),
+}
+STUBS = {
+    "my_marginal": shapley.check_marginal,
+    "my_shapley": shapley.check_shapley,
+    "my_bshap_two": shapley.check_bshap_two,
+    "my_sampling": shapley.check_sampling,
+    "my_zero_credit": shapley.check_zero_credit,
+}
+
+
+@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
+def test_right_answers_pass_in_any_style(check, answer, capsys):
+    check(answer)
+    assert capsys.readouterr().out.startswith("Right")
+
+
+@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
+def test_typical_mistakes_are_named(check, hint):
+    with pytest.raises(checks.NotYet, match=hint) as caught:
+        check(ALL[check][1][hint])
+    # No right number is given away: whole ones are words of the hint, 0 and 1 or a shape.
+    assert not re.search(r"\d\.\d", str(caught.value))
+
+
+@pytest.mark.parametrize("check", ALL)
+def test_an_untouched_stub_is_told_so(check):
+    with pytest.raises(checks.NotYet, match="Nothing here yet"):
+        check(lambda *arguments: ...)
+
+
+@pytest.mark.parametrize("stub", STUBS)
+def test_the_books_own_answers_pass(stub, capsys):
+    STUBS[stub](_REFERENCES[stub])
+    assert capsys.readouterr().out.startswith("Right")
+
+
+def solutions():
+    """Stub name to the code of its solution, from the chapter."""
+    found = {}
+    for cell in nbformat.read(CHAPTER, as_version=4).cells:
+        if "solution" in cell.metadata.get("tags", []):
+            code = re.search(r"```python\n(.*?)```", cell.source, re.S).group(1)
+            found[re.search(r"def (my_\w+)", code).group(1)] = code
+    return found
+
+
+def test_the_chapters_solutions_pass(capsys):
+    found = solutions()
+    assert set(found) == set(STUBS)
+    for stub, code in found.items():
+        names = {"torch": torch, "factorial": factorial, "permutations": permutations}
+        exec(code, names)
+        STUBS[stub](names[stub])
+    assert capsys.readouterr().out.count("Right") == len(STUBS)
