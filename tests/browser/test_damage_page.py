@@ -19,8 +19,8 @@ from icg.damage import (
     mixed_damage,
     uniform_certainty,
 )
-from icg.models import GatedGlyphsNet
 from icg_book.certainty.damage import ORDINARY, damage_explorable
+from icg_book.kit.networks import GatedGlyphsNet
 from icg_book.kit.page.explorable import write_page
 from icg_book.scenarios.glyphs import CLASSES, generate
 

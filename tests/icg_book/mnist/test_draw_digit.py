@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from icg.artifacts import load_model
+from icg.artifacts import architecture, load_model
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
-from icg.models import ARCHITECTURES, MnistPlainNet, MnistSmallNet
+from icg.models import MnistPlainNet
+from icg_book.kit.networks import MnistSmallNet
 from icg_book.kit.page.explorable import Explorable, script_beside
 from icg_book.kit.page.networks import as_in_page, pack_network
 from icg_book.mnist import drawing_pad
@@ -51,7 +52,7 @@ def test_the_small_network_is_small_smooth_and_certainty_aware():
     net = MnistSmallNet().eval()
     kinds = " ".join(type(layer).__name__ for layer in net)
     assert kinds == "Conv2d SiLU AvgPool2d Conv2d SiLU Conv2d SiLU AvgPool2d Flatten Linear SiLU Linear"
-    assert sum(p.numel() for p in net.parameters()) == 27_406 and ARCHITECTURES["MnistSmallNet"] is MnistSmallNet
+    assert sum(p.numel() for p in net.parameters()) == 27_406 and architecture("MnistSmallNet") is MnistSmallNet
     assert net(torch.rand(3, 2, 28, 28)).shape == (3, 10) and net.certainty_aware and net.input_shape == (2, 28, 28)
     for layer in net:
         if hasattr(layer, "bias"):
