@@ -60,19 +60,12 @@ def xavier_(model: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def check_input(joined: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ``ValueError`` unless ``joined`` is ``(N, *shape)``."""
-    if joined.ndim != len(shape) + 1 or tuple(joined.shape[1:]) != shape:
-        raise ValueError(
-            f"expected joined inputs of shape (N, {', '.join(map(str, shape))}), certainty last along dim 1, "
-            f"got {tuple(joined.shape)}"
-        )
-
-
-def check_images(images: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ``ValueError`` unless ``images`` is ``(N, *shape)``."""
-    if tuple(images.shape[1:]) != shape:
-        raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(images.shape)}")
+def check_input(inputs: Tensor, shape: tuple[int, ...], joined: bool = True) -> None:
+    """Raise ``ValueError`` unless ``inputs`` is ``(N, *shape)``; ``joined`` says whether it has a certainty."""
+    if tuple(inputs.shape[1:]) != shape:
+        what, last = ("joined inputs", ", certainty last along dim 1") if joined else ("images", "")
+        expected = f"{what} of shape (N, {', '.join(map(str, shape))}){last}"
+        raise ValueError(f"expected {expected}, got {tuple(inputs.shape)}")
 
 
 class LocalMinimumNet(nn.Module):
@@ -148,7 +141,7 @@ class MnistNet(nn.Sequential):
         xavier_(self)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        (check_input if self.certainty_aware else check_images)(inputs, self.input_shape)
+        check_input(inputs, self.input_shape, joined=self.certainty_aware)
         return super().forward(inputs)
 
 

@@ -6,7 +6,7 @@
 import torch
 from torch import Tensor, nn
 
-from icg.models import check_images, check_input, conv, xavier_
+from icg.models import check_input, conv, xavier_
 
 
 class GlyphsNet(nn.Sequential):
@@ -34,7 +34,7 @@ class GlyphsNet(nn.Sequential):
         xavier_(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        check_images(images, self.input_shape)
+        check_input(images, self.input_shape, joined=False)
         return super().forward(images)
 
 
