@@ -61,7 +61,7 @@ def scrolling(drawing: Figure, alt: str) -> HTML:
 
 def _show_colours(ax, picture: Tensor) -> None:
     """Draw a picture ``(h, w, 3)`` without ticks and frame."""
-    ax.imshow(picture)
+    ax.imshow(picture.numpy())
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 
@@ -131,7 +131,7 @@ def bordered(picture: Tensor, said: int, maps: dict[str, Tensor], edge: Tensor) 
     axes[0].set_xlabel(f"{CLASSES[said]}; border {edge.double().mean():.0%}", fontsize=8.5)
     for ax, (name, found) in zip(axes[1:], maps.items(), strict=True):
         show_map(ax, found, percentile=99.5)
-        ax.contour(edge[0, 0].float(), levels=[0.5], colors="#009e73", linewidths=1.2)
+        ax.contour(edge[0, 0].float().numpy(), levels=[0.5], colors="#009e73", linewidths=1.2)
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(f"{mass_share(found, edge).item():.1%} on the border", fontsize=8.5)
     return scrolling(
@@ -156,7 +156,7 @@ def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: T
         _show_colours(axes[0, k], values[0].permute(1, 2, 0))
         veil = torch.zeros(*gone.shape[2:], 4)
         veil[gone[k, 0]] = torch.tensor([0.36, 0.55, 0.66, 1.0])
-        axes[0, k].imshow(veil, interpolation="nearest")
+        axes[0, k].imshow(veil.numpy(), interpolation="nearest")
         axes[0, k].set_title(f"{part:.0%} of the blocks", fontsize=10)
         axes[0, k].set_xlabel(f"p = {p_hidden[k]:.3f}", fontsize=9)
         _show_colours(axes[1, k], smeared[k].permute(1, 2, 0))

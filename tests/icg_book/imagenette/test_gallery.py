@@ -1,5 +1,6 @@
 """The pictures of the chapter: photographs where they are, one drawn by code where not; and what it says of that."""
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
@@ -15,9 +16,13 @@ class Reader(nn.Module):
 
     certainty_aware, input_shape = True, (4, 32, 32)
 
+    def __init__(self):
+        super().__init__()
+        self.sure = nn.Parameter(torch.tensor(5.0))
+
     def forward(self, joined):
         said = (10 * joined[:, 0].mean((1, 2))).long().clamp(max=9)
-        return 5 * nn.functional.one_hot(said, 10).float()
+        return self.sure * nn.functional.one_hot(said, 10).float()
 
 
 def photographs(n=60):
@@ -53,7 +58,7 @@ def test_photographs_one_of_each_class(here):
     assert (here.kind, here.one, here.title(8)) == (
         "photograph",
         "a photograph",
-        "parachute" * 0 + f"{CLASSES[8]} (photograph)",
+        f"{CLASSES[8]} (photograph)",
     )
     assert list(here.each()) == list(range(10))
 
@@ -82,8 +87,5 @@ def test_a_camera_file_is_upright_when_its_note_is_read():
         lying, upright = (
             image.resize((160, 160)).convert("RGB") for image in (stored, ImageOps.exif_transpose(stored))
         )
-    difference = [
-        (torch.tensor(list(image.getdata())).view(160, 160, 3) - drawn.int()).abs().float().mean()
-        for image in (lying, upright)
-    ]
+    difference = [abs(np.asarray(image, dtype=float) - drawn.numpy()).mean() for image in (lying, upright)]
     assert difference[1] < 5 < 10 < difference[0]
