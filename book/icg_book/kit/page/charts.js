@@ -22,16 +22,17 @@ function plotted({ left, right, top, bottom }, [from, to], [low, high]) {
     line: (points, kind, more) => svg("path", { d: path(points), class: kind, ...more }),
     dot: (v, w, r, kind, more) => svg("circle", { cx: x(v), cy: y(w), r, class: kind, ...more }),
     // Lines across with their numbers on the left; numbers below; what x is.
-    grid: (ticks, gap = 8, words = number, kind = () => "icg-x-grid") => ticks.map((t) => svg("g", {}, across(t, kind(t)), svgText(left - gap, y(t) + 4, "end", words(t)))),
+    grid: (ticks, gap = 8, words = number, kind = () => "icg-x-grid") => ticks.map((t) =>
+      svg("g", {}, across(t, kind(t)), svgText(left - gap, y(t) + 4, "end", words(t)))),
     below: (ticks, gap, words = number) => ticks.map((t) => svgText(x(t), bottom + gap, "middle", words(t))),
     name: (what, at, kind = "icg-x-axis") => svgText((left + right) / 2, at, "middle", what, kind),
     inside: (pixels) => from + Math.min(1, Math.max(0, (pixels - left) / (right - left))) * (to - from),
   };
 }
 
-// A chart that is drawn again when its width changes. `look` has the margins left, right, top and bottom and the height (else
-// the style sheet's), and attributes of the picture. `scales()` gives the ranges [x, y], or nothing as long as there is nothing
-// to draw; `draw(plot)` what is drawn; `pick(x)` is called where it is pressed or dragged.
+// A chart that is drawn again when its width changes, with margins and a height in pixels (else the style sheet's) and more
+// attributes. `scales()` gives the ranges of x and y, or null as long as there is nothing to draw; `draw(plot)` gives what is
+// drawn; `pick(x)` is called where it is pressed or dragged.
 function chart({ left, right, top, bottom, height, ...attributes }, { scales, draw, pick }) {
   const ground = svg("g", {});
   const node = svg("svg", { class: "icg-x-chart", "aria-hidden": "true", height: height || null, ...attributes }, ground);
