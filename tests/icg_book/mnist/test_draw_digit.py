@@ -1,13 +1,9 @@
 """Explorable "draw a digit", as far as Python goes; tests/browser opens it."""
 
-import base64
-import json
-import re
-import zlib
-
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 from torch import nn
 
 from icg.artifacts import architecture, load_model
@@ -37,11 +33,6 @@ def model():
 @pytest.fixture(scope="module")
 def explorable():
     return draw_digit()
-
-
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]
 
 
 # ---- the network
@@ -79,7 +70,7 @@ def test_weights_travel_in_few_bytes_and_move_no_answer(explorable, model):
     assert kinds == "conv silu pool conv silu conv silu pool linear silu linear".split()
     rounded = as_in_page(model)
     for ours, layer in zip([k for k in network["layers"] if "weights" in k], _weighty(rounded), strict=True):
-        whole = np.frombuffer(zlib.decompress(base64.b64decode(ours["weights"]), -15), "<i2")
+        whole = inflate(ours["weights"], "<i2")
         weights = whole.reshape(-1, ours["columns"]) * np.array(ours["units"])[:, None]
         np.testing.assert_allclose(weights, layer.weight.detach().flatten(1).numpy(), rtol=1e-6, atol=1e-9)
     inputs = join(drawn_digits.load().images)
