@@ -23,7 +23,7 @@ bench: .venv/installed.stamp
 	$(BIN)/python benchmarks/attribution.py
 
 student teacher: .venv/installed.stamp
-	@$(BIN)/python book/press/editions.py $@
+	@cd book && ../$(BIN)/python -m press.editions $@
 
 format: .venv/installed.stamp
 	$(BIN)/ruff check --fix .
