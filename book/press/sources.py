@@ -1,7 +1,7 @@
 """Sphinx extension: folded under a picture, the source of the function that draws it.
 
-A chapter draws by calls such as ``figures.erasing(...)``, where ``figures`` (or ``tables``) is a module of its folder in
-``icg_book``, or of the kit. The function's lines are found in the file; nothing is imported or run.
+A chapter draws by calls such as ``figures.erasing(...)``, where ``figures`` (or ``tables``) is a module of its folder
+in ``icg_book``, or of the kit. The function's lines are found in the file; nothing is imported or run.
 """
 
 import ast
