@@ -1,12 +1,13 @@
 """Sources under pictures: found in the file without running it, folded under the cell, checked by the build."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, writes
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output, writes
 
 from icg import artifacts
 from press import sources
@@ -82,42 +83,43 @@ def test_calls_are_found_in_the_code(cell, expected):
 # ---- a small book
 
 
-def build(folder, *cells):
-    """Build a book of one chapter with these code cells, with the settings of the real one; nothing is executed."""
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A book of one chapter, built with the settings of the real one, but not executed: status, messages, page."""
+    folder = tmp_path_factory.mktemp("book")
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     config["execute"]["execute_notebooks"] = "off"
     config["sphinx"]["local_extensions"] = {"press.sources": str(ROOT / "book")}
     config["sphinx"]["config"] |= {"html_static_path": [], "html_css_files": []}
-    config.pop("bibtex_bibfiles")
-    config["sphinx"]["config"]["extensions"].remove("sphinxcontrib.bibtex")
+    output = new_output("stream", text="the output")
+    cells = [
+        new_markdown_cell("# Toy"),
+        new_code_cell("from icg_book.toy import figures", metadata={"tags": ["hide-input"]}),
+        new_code_cell("figures.decorated(1)", outputs=[output], metadata={"tags": ["hide-input"]}),
+        new_markdown_cell("Text between."),
+        new_code_cell("figures.table(), figures.decorated(2)", outputs=[output], metadata={"tags": ["hide-output"]}),
+        new_code_cell("figures.tabel(1)"),
+    ]
     package = folder / "book" / "icg_book" / "toy"
     package.mkdir(parents=True)
     (package / "figures.py").write_text(MODULE)
     (folder / "_config.yml").write_text(yaml.safe_dump(config))
     (folder / "_toc.yml").write_text("format: jb-book\nroot: book/toy\n")
-    first = [new_markdown_cell("# Toy"), new_code_cell("from icg_book.toy import figures")]
-    (folder / "book" / "toy.ipynb").write_text(writes(new_notebook(cells=[*first, *cells])))
+    (folder / "book" / "references.bib").touch()
+    notebook = new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+    (folder / "book" / "toy.ipynb").write_text(writes(notebook))
     command = [Path(sys.executable).with_name("jupyter-book"), "build", ".", "-W", "--keep-going"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    page = folder / "_build" / "html" / "book" / "toy.html"
-    return done.returncode, done.stdout + done.stderr, page.read_text("utf-8") if page.exists() else ""
+    return done.returncode, done.stderr, (folder / "_build/html/book/toy.html").read_text("utf-8")
 
 
-def test_the_page_shows_the_source_under_the_cell(tmp_path):
-    output = {"output_type": "stream", "name": "stdout", "text": "the output"}
-    hidden = {"tags": ["hide-input"]}
-    status, said, page = build(
-        tmp_path,
-        new_code_cell("figures.decorated(1)", outputs=[output], metadata=hidden),
-        new_markdown_cell("Text between."),
-        new_code_cell("figures.table(), figures.decorated(2)", outputs=[output], metadata={"tags": ["hide-output"]}),
-    )
-    assert status == 0, said
+def test_the_page_shows_the_source_under_the_cell(built):
+    _, _, page = built
     assert page.count('<details class="icg-source">') == page.count("<summary>Source of this figure: <code>") == 3
     cell, first, second, third = page.split('<details class="icg-source">')
     assert "the output" in cell and "Text between" in first
     assert '<code>decorated</code></summary><div class="highlight-python' in first
-    assert '<span class="nd">@cache</span>' in first and "&lt;tags&gt; &amp; &quot;quotes&quot;" in first
+    assert '<span class="nd">@cache</span>' in first and "&lt;tags&gt; &amp; " in first
     lines = sources.functions(MODULE)["decorated"]
     address = f"{artifacts.REPOSITORY}/blob/{artifacts.BRANCH}/book/icg_book/toy/figures.py"
     assert (
@@ -128,8 +130,9 @@ def test_the_page_shows_the_source_under_the_cell(tmp_path):
     assert '<details class="admonition hide below-input">' in first, "myst-nb still hides what it should"
 
 
-def test_a_name_that_is_not_there_stops_the_build(tmp_path):
-    status, said, page = build(tmp_path, new_code_cell("figures.table()"), new_code_cell("figures.tabel(1)"))
+def test_a_name_that_is_not_there_stops_the_build(built):
+    status, said, _ = built
     assert status != 0
-    assert "toy.ipynb" in said
-    assert "a cell calls figures.tabel, but book/icg_book/toy/figures.py has no such function" in said
+    (warning,) = re.findall("^.*WARNING.*$", said, re.M)
+    assert "toy.ipynb" in warning
+    assert "a cell calls figures.tabel, but book/icg_book/toy/figures.py has no such function" in warning
