@@ -1,8 +1,8 @@
 """What the tests of all chapters' checks share.
 
 A chapter's file has ``ALL``: each check with right answers, in different styles, and wrong ones by the hint that each
-must get. ``globals().update(shared_tests(ALL))`` makes the tests of it. ``tests/book/test_exercises.py`` holds for every
-chapter that the book's own answers and the solutions in the notebook pass.
+must get. ``globals().update(shared_tests(ALL))`` makes the tests of it. ``tests/book/test_exercises.py`` holds for all
+chapters that the book's own answers and the solutions in the notebook pass.
 """
 
 import pytest
