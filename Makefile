@@ -4,10 +4,10 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: book test serve bench student teacher format clean distclean
+.PHONY: book test serve bench times student teacher format clean distclean
 
 book: .venv/installed.stamp
-	@$(BIN)/python book/press/build.py
+	@cd book && ../$(BIN)/python -m press.build
 
 # Two workers of one thread each: small networks gain little from more threads, and the browser tests need a core.
 # The built book comes first, because the browser tests open it.
@@ -22,8 +22,13 @@ serve: book
 bench: .venv/installed.stamp
 	$(BIN)/python benchmarks/attribution.py
 
+# Executes the chapters alone, on one thread, and writes how long each took to data/results/run-times.json and to its
+# head. Some only: `make times CHAPTERS="shapley mnist"`. ICG_DATA names the folder of the data sets.
+times: .venv/installed.stamp
+	@cd book && ../$(BIN)/python -m press.times $(CHAPTERS)
+
 student teacher: .venv/installed.stamp
-	@$(BIN)/python book/press/editions.py $@
+	@cd book && ../$(BIN)/python -m press.editions $@
 
 format: .venv/installed.stamp
 	$(BIN)/ruff check --fix .

@@ -1,5 +1,17 @@
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import pytest
 import torch
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items):
@@ -27,3 +39,87 @@ class _StandIn:
 def stand_in():
     """Makes stand-ins for what costs the time in experiments on images: ``stand_in(stop_at=None)``."""
     return _StandIn
+
+
+@pytest.fixture(scope="session")
+def clean_copy(tmp_path_factory):
+    """The checkout as git has it, without data/: setuptools leaves old builds where it works, and reads them again."""
+    folder = tmp_path_factory.mktemp("clean") / "source"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", ":!data"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pip():
+    """Runs pip without a network: ``pip("install", ...)``; builds isolated only where setuptools is too old."""
+
+    def run(command, *arguments, **options):
+        # Offline where the environment has the build backend that pyproject.toml asks for.
+        try:
+            recent = int(importlib.metadata.version("setuptools").split(".")[0]) >= 77
+        except importlib.metadata.PackageNotFoundError:
+            recent = False
+        offline = ["--no-build-isolation"] if recent else []
+        options = {"check": True} | options
+        quiet = ["--quiet", "--disable-pip-version-check"]
+        subprocess.run([sys.executable, "-m", "pip", *quiet, command, "--no-deps", *offline, *arguments], **options)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def wheel(clean_copy, pip):
+    """The wheel of this checkout."""
+    pip("wheel", ".", "--wheel-dir", clean_copy.parent, cwd=clean_copy)
+    (found,) = clean_copy.parent.glob("icg-*.whl")
+    return found
+
+
+@pytest.fixture(scope="session")
+def site(wheel, pip):
+    """A folder with nothing but what the wheel installs."""
+    pip("install", "--no-index", "--target", wheel.parent / "site", wheel)
+    return wheel.parent / "site"
+
+
+@pytest.fixture
+def data_server():
+    """The checkout's data, as the repository's address would serve them; ``asked`` lists what was asked for."""
+    asked = []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            asked.append(self.path)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=ROOT / "data")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.asked = asked
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def elsewhere(site, data_server, tmp_path):
+    """The environment of a process that has the wheel instead of the checkout, an empty home, and data by a server."""
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ICG_", "MPL", "PYTHON", "XDG_"))}
+    return kept | {
+        "PYTHONPATH": str(site),
+        "PYTHONNOUSERSITE": "1",
+        "ICG_DATA_URL": f"http://127.0.0.1:{data_server.server_port}",
+        "NO_PROXY": "127.0.0.1",
+        "HOME": str(home),
+        "XDG_CACHE_HOME": str(home / "cache"),
+        "OMP_NUM_THREADS": "1",
+    }

@@ -20,6 +20,7 @@ except ModuleNotFoundError:  # Python 3.10; pytest brings tomli there
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("book/**/*.ipynb"))
 README = (ROOT / "README.md").read_text("utf-8")
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 
 
 def test_environment_names_the_same_packages():
@@ -137,11 +138,11 @@ def test_rewrite_needs_a_checkout(tmp_path):
         repository.rewrite("https://github.com/a/b", tmp_path)
 
 
-# The README ----------------------------------------------------------------------------------------------------
+# README and CONTRIBUTING ---------------------------------------------------------------------------------------
 
 
-def test_readme_links_exist():
-    targets = [target for target in re.findall(r"\]\(([^)#\s]+)", README) if "://" not in target]
+def test_links_exist():
+    targets = [target for target in re.findall(r"\]\(([^)#\s]+)", README + CONTRIBUTING) if "://" not in target]
     assert targets
     missing = [target for target in targets if not (ROOT / target).exists()]
     assert not missing
@@ -155,10 +156,19 @@ def test_readme_code_runs(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_make_targets_of_the_readme_exist():
+def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for target in set(re.findall(r"\bmake (\w+)\b", README)):
-        assert re.search(rf"^(\w+ )*{target}( \w+)*:", makefile, re.M), f"README names `make {target}`"
+    for target in set(re.findall(r"`make (\w+)\b|^make (\w+)\b", README + CONTRIBUTING, re.M)):
+        name = "".join(target)
+        assert re.search(rf"^(\w+ )*{name}( \w+)*:", makefile, re.M), f"a text names `make {name}`"
+
+
+def test_the_map_is_true():
+    """Every place that CONTRIBUTING.md lists in the first column of a table exists."""
+    rows = re.findall(r"^\|(.+?)\|", CONTRIBUTING, re.M)
+    named = {path for row in rows for path in re.findall(r"`([\w./-]+/[\w./-]*)`", row)}
+    assert named
+    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
 
 
 # Style ---------------------------------------------------------------------------------------------------------

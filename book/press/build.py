@@ -9,10 +9,15 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 from importlib.metadata import distributions
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from jupyter_cache import get_cache
+
+from press.chapters import ROOT, read_chapter
+
 BUILD = ROOT / "_build"
 INDEX = BUILD / "html" / "book" / "index.html"
 
@@ -31,6 +36,19 @@ def digest(*names: str) -> str:
 
 def read(file: Path) -> str:
     return file.read_text() if file.exists() else ""
+
+
+def slow(records: Iterable, since: datetime) -> Iterator[str]:
+    """What to say of chapters that ran since then, and took more than three times as long as they say.
+
+    Args:
+        records: of jupyter-cache, one for each execution.
+        since: in UTC, without a time zone, as the records have it.
+    """
+    for record in (record for record in records if record.created >= since):
+        chapter, seconds = read_chapter(Path(record.uri)), record.data["execution_seconds"]
+        if chapter.running and seconds > 3 * chapter.running:
+            yield f"{chapter.file} took {seconds:.0f} s and says {chapter.running} s; `make times` measures it again"
 
 
 def main() -> int:
@@ -54,6 +72,7 @@ def main() -> int:
             "OMP_NUM_THREADS": str(min(cores, 8)),
             "ICG_BOOK_BUILD": "1",
         } | os.environ
+        start = datetime.now(timezone.utc).replace(tzinfo=None)
         # All pages every time: a partial build repeats no warnings, and -W could not catch them.
         jupyter_book = Path(sys.executable).with_name("jupyter-book")
         command = [jupyter_book, "build", ".", "--all", "-W", "--keep-going"]
@@ -67,6 +86,8 @@ def main() -> int:
             )
             return status
         pages_key.write_text(before)
+        for line in slow(get_cache(BUILD / ".jupyter_cache").list_cache_records(), start):
+            print(line)
     print(f"Open {INDEX.as_uri()}")
     return 0
 

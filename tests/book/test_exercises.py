@@ -2,9 +2,7 @@
 
 import ast
 import importlib
-import importlib.util
 import re
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,14 +11,10 @@ import torch
 
 import icg
 from icg_book.kit.answers import NotYet
+from press.chapters import read_chapter
 
 ROOT = Path(__file__).resolve().parents[2]
-spec = importlib.util.spec_from_file_location("book_editions", ROOT / "book" / "press" / "editions.py")
-editions = importlib.util.module_from_spec(spec)
-sys.modules[spec.name] = editions  # dataclasses look themselves up there
-spec.loader.exec_module(editions)
-
-CHAPTERS = [editions.read_chapter(path) for path in sorted((ROOT / "book").glob("*.ipynb"))]
+CHAPTERS = [read_chapter(path) for path in sorted((ROOT / "book").glob("*.ipynb"))]
 EXERCISES = [
     pytest.param(chapter, exercise, id=f"{chapter.file.removesuffix('.ipynb')}-{exercise.label}")
     for chapter in CHAPTERS

@@ -1,0 +1,26 @@
+"""Each chapter says how long it runs, as it was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from press.chapters import RUNS, chapter_files, read_chapter
+from press.times import rounded
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULT = ROOT / "data" / "results" / "run-times.json"
+
+
+@pytest.mark.parametrize("path", chapter_files(ROOT), ids=lambda path: path.name)
+def test_the_head_says_what_was_measured(path):
+    chapter = read_chapter(path)
+    title, _, line, *_ = chapter.notebook.cells[0].source.split("\n")
+    assert title.startswith("# ") and RUNS.match(line), "expected **Runs in about N s on one core.** under the title"
+    assert chapter.running, "`make times` writes the number"
+    measured = json.loads(RESULT.read_text())["chapters"][path.stem]
+    assert chapter.running == rounded(measured["seconds"])
+
+
+def test_measured_is_what_there_is():
+    assert list(json.loads(RESULT.read_text())["chapters"]) == [path.stem for path in chapter_files(ROOT)]
