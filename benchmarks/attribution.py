@@ -1,7 +1,7 @@
 """Speed, memory and accuracy of the attribution engine, as ratios in one process.
 
     make bench                                   # everything
-    python benchmarks/attribution.py speed       # one part: speed, overhead, memory, convergence
+    python benchmarks/attribution.py speed       # one part: speed, overhead, imports, memory, convergence
 
 The floor is the same number of bare forward + backward passes to the input, with frozen parameters, channels-last, at
 the best batch size found. Contestants take turns and the best of several rounds counts, so that a busy machine slows
@@ -167,6 +167,17 @@ def overhead(device, rounds) -> list[tuple]:
     ]
 
 
+def imports(device, rounds) -> list[tuple]:
+    """What ``import icg`` costs beside ``import torch``, each in processes of its own that take turns."""
+
+    def process(code):
+        return lambda: subprocess.run([sys.executable, "-c", code], check=True)
+
+    contestants = {name: process(f"import {name}") for name in ("torch", "icg")}
+    times = best_times(contestants, 4 * rounds, torch.device("cpu"))
+    return [("import icg / import torch", times["icg"] / times["torch"], 1.1)]
+
+
 MEMORY = """
 import resource, sys, torch, icg
 sys.path.insert(0, {here!r})
@@ -307,7 +318,7 @@ def convergence(device, rounds) -> list[tuple]:
     return rows
 
 
-PARTS = {"speed": speed, "overhead": overhead, "memory": memory, "convergence": convergence}
+PARTS = {"speed": speed, "overhead": overhead, "imports": imports, "memory": memory, "convergence": convergence}
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ misspelt one is refused by the method's name.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
-from typing import Annotated, NamedTuple, TypedDict, TypeVar, get_type_hints
+from typing import Annotated, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,68 +18,33 @@ from torch import Tensor
 Function = TypeVar("Function", bound=Callable)
 
 
-class Argument(NamedTuple):
-    """The default of a shared argument, and what it means."""
-
-    default: object
-    meaning: str
-
-
 class Shared(TypedDict, total=False):
-    """The arguments that attribution methods share; names and meaning are Captum's where Captum has them."""
+    """The arguments that attribution methods share; names and meaning are Captum's where Captum has them.
 
-    target: Annotated[
-        int | Tensor | str | None,
-        Argument(
-            None,
-            '``None`` for the class predicted at ``inputs``; one class number, or one per input; ``"all"`` for every '
-            "class, sharing the forward passes (a dimension for the classes is then inserted: ``(N, classes, ...)``).",
-        ),
-    ]
-    output: Annotated[
-        str,
-        Argument(
-            "probability",
-            'what is attributed, "probability", "log_probability" or "logit". The paper shows that it matters. A plain '
-            "function's value is taken as it is.",
-        ),
-    ]
-    internal_batch_size: Annotated[
-        int | None,
-        Argument(
-            None,
-            "points per micro-batch; ``None`` picks one for the device and halves it when memory runs out. It changes "
-            "speed and memory, never the result beyond rounding.",
-        ),
-    ]
-    return_convergence_delta: Annotated[
-        bool,
-        Argument(
-            False,
-            "also return sum(attributions) - (F(end) - F(start)) per input, ``(N,)`` float64: 0 if the integral is "
-            "exact.",
-        ),
-    ]
-    generator: Annotated[
-        torch.Generator | None,
-        Argument(
-            None,
-            "source of all randomness; ``None`` means a fresh one with seed 0. Global random state is never used.",
-        ),
-    ]
-    progress: Annotated[bool, Argument(False, "show a bar.")]
-    autocast: Annotated[
-        torch.dtype | None,
-        Argument(None, "e.g. ``torch.bfloat16`` for mixed precision; sums stay in float64."),
-    ]
-    dtype: Annotated[
-        torch.dtype | None,
-        Argument(
-            None,
-            "of the result; ``None`` means that of ``inputs``. float64 keeps the gradients of probabilities so sure "
-            "that float32 has no number for them.",
-        ),
-    ]
+    Attributes:
+        target: ``None`` for the class predicted at ``inputs``; one class number, or one per input; ``"all"`` for every
+            class, sharing the forward passes (a dimension for the classes is inserted: ``(N, classes, ...)``).
+        output: what is attributed, "probability", "log_probability" or "logit". The paper shows that it matters.
+        internal_batch_size: points per micro-batch; ``None`` picks one for the device and halves it when memory runs
+            out. It changes speed and memory, never the result beyond rounding.
+        return_convergence_delta: also return sum(attributions) - (F(end) - F(start)) per input, ``(N,)`` float64: 0 if
+            the integral is exact.
+        generator: source of all randomness; ``None`` means a fresh one with seed 0. Global random state is never used.
+        progress: show a bar.
+        autocast: e.g. ``torch.bfloat16`` for mixed precision; sums stay in float64.
+        dtype: of the result; ``None`` means that of ``inputs``. float64 keeps the gradients of probabilities so sure
+            that float32 has no number for them.
+    """
+
+    # Each type with the default.
+    target: Annotated[int | Tensor | str | None, None]
+    output: Annotated[str, "probability"]
+    internal_batch_size: Annotated[int | None, None]
+    return_convergence_delta: Annotated[bool, False]
+    generator: Annotated[torch.Generator | None, None]
+    progress: Annotated[bool, False]
+    autocast: Annotated[torch.dtype | None, None]
+    dtype: Annotated[torch.dtype | None, None]
 
 
 def default(name: str):
@@ -87,7 +53,7 @@ def default(name: str):
     >>> default("output")
     'probability'
     """
-    return _declared()[name][1].default
+    return Shared.__annotations__[name].__metadata__[0]
 
 
 def shares(*names: str) -> Callable[[Function], Function]:
@@ -104,14 +70,14 @@ def shares(*names: str) -> Callable[[Function], Function]:
     Traceback (most recent call last):
     TypeError: method() got an unexpected argument 'targte'; did you mean 'target'?
     """
-    declared = _declared()
-    chosen = {name: declared[name] for name in names or declared}
+    chosen = {name: Shared.__annotations__[name] for name in names or Shared.__annotations__}
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=argument.default, annotation=kind)
-        for name, (kind, argument) in chosen.items()
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default(name), annotation=kind.__origin__)
+        for name, kind in chosen.items()
     ]
-    meanings = "".join(f"\n        {name}: {argument.meaning}" for name, (_, argument) in chosen.items())
-    return lambda function: _with(function, parameters, f"Shared arguments:{meanings}")
+    meanings = re.split(r"\n    (?=\w+:)", (inspect.getdoc(Shared) or "").partition("Attributes:")[2])[1:]
+    described = [meaning for meaning in meanings if meaning.partition(":")[0] in chosen]
+    return lambda function: _with(function, parameters, "\n    ".join(["Shared arguments:", *described]))
 
 
 def options_of(source: Callable) -> Callable[[Function], Function]:
@@ -119,11 +85,6 @@ def options_of(source: Callable) -> Callable[[Function], Function]:
     parameters = inspect.signature(source).parameters.values()
     keywords = [p for p in parameters if p.kind is inspect.Parameter.KEYWORD_ONLY]
     return lambda function: _with(function, keywords, f"Options: the keyword arguments of :func:`{source.__name__}`.")
-
-
-def _declared() -> dict[str, tuple[type, Argument]]:
-    hints = get_type_hints(Shared, include_extras=True)
-    return {name: (hint.__origin__, hint.__metadata__[0]) for name, hint in hints.items()}
 
 
 def _with(function: Function, parameters: list[inspect.Parameter], described: str) -> Function:
@@ -140,13 +101,11 @@ def _with(function: Function, parameters: list[inspect.Parameter], described: st
         return function(*positional, **keywords)
 
     method.__signature__ = signature
-    method.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{inspect.cleandoc(described)}"
+    method.__doc__ = f"{inspect.cleandoc(function.__doc__ or '')}\n\n{described}"
     return method
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Refusals
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Refusals
 
 
 def check_positive(name: str, value) -> None:
@@ -176,9 +135,7 @@ def check_one_of(name: str, value, known) -> None:
         raise ValueError(f"expected {name} to be one of {', '.join(known)}, got {value!r}")
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Random numbers
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Random numbers
 
 
 def generator_or_new(generator: torch.Generator | None) -> torch.Generator:

@@ -9,9 +9,11 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 
 from .models import ARCHITECTURES
 
@@ -24,9 +26,7 @@ class ArtifactError(ValueError):
     """Weights or results that are missing, damaged, or not what was asked for."""
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Files
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Files
 
 
 @contextmanager
@@ -117,9 +117,7 @@ def shipped() -> list[str]:
     return sorted(json.loads(find("manifest.json").read_text()))
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Models and results
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Models and results
 
 
 def load_card(name: str) -> dict:
@@ -129,6 +127,21 @@ def load_card(name: str) -> dict:
         return dict(json.loads(path.read_text()))
     except (ValueError, TypeError):
         raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
+
+
+def architecture(name: str | None) -> type[torch.nn.Module]:
+    """The networks of that name: of :mod:`icg.models`, or of an entry point of ``icg.architectures``.
+
+    Raises:
+        ArtifactError: there are none.
+    """
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name]
+    others = entry_points(group="icg.architectures")
+    if name in others.names:
+        return others[name].load()
+    known = sorted({*ARCHITECTURES, *others.names})
+    raise ArtifactError(f"the architecture {name!r} is not known; this version knows {', '.join(known)}")
 
 
 def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Module:
@@ -144,23 +157,20 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     >>> model(torch.zeros(1, 2, 50, 50)).shape
     torch.Size([1, 2])
     """
-    from safetensors.torch import load_file
-
     card = load_card(name)
     path = find(f"weights/{name}.safetensors")
-    if card.get("architecture") not in ARCHITECTURES:
-        raise ArtifactError(
-            f"the card of {name} names the architecture {card.get('architecture')!r}; "
-            f"this version knows {', '.join(ARCHITECTURES)}"
-        )
+    try:
+        make = architecture(card.get("architecture"))
+    except ArtifactError as error:
+        raise ArtifactError(f"the card of {name}: {error}") from None
     if sha256(path) != card.get("sha256"):
         raise ArtifactError(f"{path} is cut short or altered (its SHA-256 is not the card's); restore or download it")
     try:
-        model = ARCHITECTURES[card["architecture"]](**card.get("config", {}))
+        model = make(**card.get("config", {}))
         model.load_state_dict(load_file(path))
     except Exception as error:
         raise ArtifactError(
-            f"{path} does not fit {card['architecture']}, the architecture of its card: {str(error).splitlines()[0]}"
+            f"{path} does not fit {make.__name__}, the architecture of its card: {str(error).splitlines()[0]}"
         ) from None
     return model.eval().to(device)
 

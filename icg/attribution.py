@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .arguments import check_one_of, check_positive, random_like, shares
+from .arguments import Shared, check_one_of, check_positive, random_like, shares
 from .baselines import Baseline, starts, values_of
 from .damage import continuous_bernoulli_certainty
 from .paths import Path, attribute, attribute_straight, point
@@ -23,8 +23,6 @@ from .question import Question
 
 if TYPE_CHECKING:  # what editors need to know of the shared arguments
     from typing_extensions import Unpack
-
-    from .arguments import Shared
 
 DRAWN = ("stratified", "monte_carlo")  # how random points are spread
 WITHOUT_DELTA = ("target", "output", "internal_batch_size", "generator", "progress", "autocast", "dtype")

@@ -151,9 +151,7 @@ def _check_data(data: Tensor) -> None:
         raise ValueError(f"expected a non-empty floating tensor (K, ...), got {got}")
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# What a method is given as baselines
-# ---------------------------------------------------------------------------------------------------------------
+# ---- What a method is given as baselines
 
 
 def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]:

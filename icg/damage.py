@@ -13,9 +13,7 @@ from torch import Tensor, nn
 from .arguments import check_unit
 from .certainty import join
 
-# ---------------------------------------------------------------------------------------------------------------
-# Certainty distributions: tensors of certainties for given per-image means
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Certainty distributions: tensors of certainties for given per-image means
 
 
 def uniform_certainty(shape, *, generator=None, device=None, dtype=torch.float32) -> Tensor:
@@ -96,9 +94,7 @@ def continuous_bernoulli_icdf(u: Tensor, logit: Tensor) -> Tensor:
     return torch.where(logit > 0, 1 - c, c).clamp(0, 1)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Damage data: what a lost value is replaced by
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Damage data: what a lost value is replaced by
 
 
 def uniform_noise(values: Tensor, *, generator=None) -> Tensor:
@@ -120,9 +116,7 @@ def another_sample(values: Tensor, *, generator=None) -> Tensor:
     return values[other]
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Damage itself
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Damage itself
 
 
 def damage(values: Tensor, certainty: Tensor, damage_data: Tensor, *, generator=None) -> Tensor:
@@ -232,9 +226,7 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
     return join(torch.where(lost, data, values), certainty)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# A training batch of all of it
-# ---------------------------------------------------------------------------------------------------------------
+# ---- A training batch of all of it
 
 
 def certainty_batch(

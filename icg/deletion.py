@@ -25,14 +25,12 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import check_tensor, generator_or_new, shares
+from .arguments import Shared, check_tensor, generator_or_new, shares
 from .certainty import split
 from .question import Question
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from .arguments import Shared
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ from .attribution import integrated_gradients
 from .certainty import join
 from .question import quiet
 
-# ---------------------------------------------------------------------------------------------------------------
-# Attributions against a ground truth
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Attributions against a ground truth
 
 
 def dilate(mask: Tensor, pixels: int = 1) -> Tensor:
@@ -108,9 +106,7 @@ def _per_position(attributions: Tensor, mask: Tensor) -> Tensor:
     return value
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# A model's understanding of certainty (paper, A.3.1)
-# ---------------------------------------------------------------------------------------------------------------
+# ---- A model's understanding of certainty (paper, A.3.1)
 
 
 def probabilities(model, values: Tensor, certainty: Tensor | float = 1.0, *, batch_size: int = 100) -> Tensor:

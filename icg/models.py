@@ -1,6 +1,6 @@
-"""The networks of the book. All take joined inputs (values, then certainty) and return logits."""
+"""The paper's small networks, and what they are built of. All return logits; all but the plain twins take joined inputs
+(values, then certainty)."""
 
-import torch
 from torch import Tensor, nn
 
 from .resnet import CertaintyResNet
@@ -21,14 +21,14 @@ class BurntSnacksNet(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            *_conv(2, 32),  # 48
-            *_conv(32, 64),  # 46
+            *conv(2, 32),  # 48
+            *conv(32, 64),  # 46
             nn.MaxPool2d(2),  # 23
             nn.Dropout(0.2),
-            *_conv(64, 128),  # 21
+            *conv(64, 128),  # 21
             nn.ZeroPad2d((0, 1, 0, 1)),  # 22
             nn.MaxPool2d(2),  # 11
-            *_conv(128, 128, padding=1),
+            *conv(128, 128, padding=1),
             nn.MaxPool2d(2),  # 5
             nn.Dropout(0.1),
             nn.Flatten(),
@@ -47,7 +47,8 @@ class BurntSnacksNet(nn.Sequential):
         return super().forward(joined)
 
 
-def _conv(channels_in: int, channels_out: int, padding: int = 0) -> tuple[nn.Module, nn.Module]:
+def conv(channels_in: int, channels_out: int, padding: int = 0) -> tuple[nn.Module, nn.Module]:
+    """A 3 x 3 convolution and ReLU."""
     return nn.Conv2d(channels_in, channels_out, 3, padding=padding), nn.ReLU()
 
 
@@ -59,49 +60,12 @@ def xavier_(model: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def check_input(joined: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ``ValueError`` unless ``joined`` is ``(N, *shape)``."""
-    if joined.ndim != len(shape) + 1 or tuple(joined.shape[1:]) != shape:
-        raise ValueError(
-            f"expected joined inputs of shape (N, {', '.join(map(str, shape))}), certainty last along dim 1, "
-            f"got {tuple(joined.shape)}"
-        )
-
-
-def check_images(images: Tensor, shape: tuple[int, ...]) -> None:
-    """Raise ``ValueError`` unless ``images`` is ``(N, *shape)``."""
-    if tuple(images.shape[1:]) != shape:
-        raise ValueError(f"expected images of shape (N, {', '.join(map(str, shape))}), got {tuple(images.shape)}")
-
-
-class GlyphsNet(nn.Sequential):
-    """The network of the glyphs (not in the paper): 256, 48, 24 and 5 units with tanh between, 13,637 parameters.
-
-    An ordinary network without certainty, smooth, and small enough that a web page can carry it and differentiate it.
-    Input: ``(N, 1, 16, 16)``, lightness in [0, 1]. Output: logits ``(N, 5)``.
-
-    >>> import torch
-    >>> GlyphsNet()(torch.zeros(1, 1, 16, 16)).shape
-    torch.Size([1, 5])
-    """
-
-    input_shape = (1, 16, 16)
-
-    def __init__(self):
-        super().__init__(
-            nn.Flatten(),
-            nn.Linear(256, 48),
-            nn.Tanh(),
-            nn.Linear(48, 24),
-            nn.Tanh(),
-            nn.Linear(24, 5),
-        )
-        xavier_(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        if tuple(images.shape[1:]) != self.input_shape:
-            raise ValueError(f"expected images of shape (N, 1, 16, 16), got {tuple(images.shape)}")
-        return super().forward(images)
+def check_input(inputs: Tensor, shape: tuple[int, ...], joined: bool = True) -> None:
+    """Raise ``ValueError`` unless ``inputs`` is ``(N, *shape)``; ``joined`` says whether it has a certainty."""
+    if tuple(inputs.shape[1:]) != shape:
+        what, last = ("joined inputs", ", certainty last along dim 1") if joined else ("images", "")
+        expected = f"{what} of shape (N, {', '.join(map(str, shape))}){last}"
+        raise ValueError(f"expected {expected}, got {tuple(inputs.shape)}")
 
 
 class LocalMinimumNet(nn.Module):
@@ -148,55 +112,6 @@ def _leaky(*sizes: int) -> list[nn.Module]:
     return [module for pair in pairs for module in (nn.Linear(*pair), nn.LeakyReLU(0.02))]
 
 
-class CertainGlyphsNet(nn.Sequential):
-    """The network of the glyphs with certainty (not in the paper, but with its front): 17,937 parameters.
-
-    Certainty is simply one more channel of the first convolution; what it means has to be learnt. Small enough that a
-    web page can carry it. Input: ``(N, 2, 16, 16)``, lightness in [0, 1] and certainty. Output: logits ``(N, 5)``.
-
-    >>> import torch
-    >>> CertainGlyphsNet()(torch.zeros(1, 2, 16, 16)).shape
-    torch.Size([1, 5])
-    """
-
-    certainty_aware = True
-    input_shape = (2, 16, 16)
-
-    def __init__(self):
-        super().__init__(
-            *_conv(2, 12),  # 14
-            *_conv(12, 16),  # 12
-            nn.MaxPool2d(2),  # 6
-            *_conv(16, 24),  # 4
-            nn.Flatten(),
-            nn.Linear(384, 32),
-            nn.ReLU(),
-            nn.Linear(32, 5),
-        )
-        xavier_(self)
-
-    def forward(self, joined: Tensor) -> Tensor:
-        check_input(joined, self.input_shape)
-        return super().forward(joined)
-
-
-class GatedGlyphsNet(CertainGlyphsNet):
-    """:class:`CertainGlyphsNet` behind a gate: values are multiplied by their certainty before the first layer.
-
-    A value of certainty 0 then can't reach the network, so equation 2 of the paper holds exactly, before any training.
-    The certainty is joined as before. Same layers, same parameters, same input and output.
-
-    >>> import torch
-    >>> GatedGlyphsNet()(torch.zeros(1, 2, 16, 16)).shape
-    torch.Size([1, 5])
-    """
-
-    def forward(self, joined: Tensor) -> Tensor:
-        check_input(joined, self.input_shape)
-        values, certainty = joined[:, :1], joined[:, 1:]
-        return super().forward(torch.cat([values * certainty, certainty], 1))
-
-
 class MnistNet(nn.Sequential):
     """The network of MNIST (paper, figure 14): 262,250 parameters.
 
@@ -212,10 +127,10 @@ class MnistNet(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            *_conv(self.input_shape[0], 32),  # 26
-            *_conv(32, 64),  # 24
+            *conv(self.input_shape[0], 32),  # 26
+            *conv(32, 64),  # 24
             nn.MaxPool2d(2),  # 12
-            *_conv(64, 64),  # 10
+            *conv(64, 64),  # 10
             nn.MaxPool2d(2),  # 5
             nn.Flatten(),
             nn.Dropout(0.5),
@@ -226,7 +141,7 @@ class MnistNet(nn.Sequential):
         xavier_(self)
 
     def forward(self, inputs: Tensor) -> Tensor:
-        (check_input if self.certainty_aware else check_images)(inputs, self.input_shape)
+        check_input(inputs, self.input_shape, joined=self.certainty_aware)
         return super().forward(inputs)
 
 
@@ -240,43 +155,6 @@ class MnistPlainNet(MnistNet):
 
     certainty_aware = False
     input_shape = (1, 28, 28)
-
-
-class MnistSmallNet(nn.Sequential):
-    """A small network for MNIST (not in the paper), which a web page carries and differentiates: 27,406 parameters.
-
-    Smooth, so that its attributions are: SiLU instead of ReLU, and means instead of maxima. Certainty is one more
-    channel of the first convolution. Input: ``(N, 2, 28, 28)``, lightness in [0, 1] and certainty. Output: logits
-    ``(N, 10)``.
-
-    >>> import torch
-    >>> MnistSmallNet()(torch.zeros(1, 2, 28, 28)).shape
-    torch.Size([1, 10])
-    """
-
-    certainty_aware = True
-    input_shape = (2, 28, 28)
-
-    def __init__(self):
-        super().__init__(
-            nn.Conv2d(2, 12, 5),  # 24
-            nn.SiLU(),
-            nn.AvgPool2d(2),  # 12
-            nn.Conv2d(12, 24, 3),  # 10
-            nn.SiLU(),
-            nn.Conv2d(24, 24, 3),  # 8
-            nn.SiLU(),
-            nn.AvgPool2d(2),  # 4
-            nn.Flatten(),
-            nn.Linear(384, 48),
-            nn.SiLU(),
-            nn.Linear(48, 10),
-        )
-        xavier_(self)
-
-    def forward(self, joined: Tensor) -> Tensor:
-        check_input(joined, self.input_shape)
-        return super().forward(joined)
 
 
 class MnistInSpaceNet(nn.Sequential):
@@ -299,10 +177,10 @@ class MnistInSpaceNet(nn.Sequential):
 
     def __init__(self):
         super().__init__(
-            *_conv(self.input_shape[0], 32),  # 30 x 62
-            *_conv(32, 64),  # 28 x 60
+            *conv(self.input_shape[0], 32),  # 30 x 62
+            *conv(32, 64),  # 28 x 60
             nn.MaxPool2d(2),  # 14 x 30
-            *_conv(64, 64),  # 12 x 28
+            *conv(64, 64),  # 12 x 28
             nn.MaxPool2d(2),  # 6 x 14
             nn.Dropout(0.5),
             nn.Conv2d(64, 128, 5),  # 2 x 10
@@ -339,14 +217,10 @@ class MnistInSpacePlainNet(MnistInSpaceNet):
 # By the name on a model's card.
 ARCHITECTURES = {
     "BurntSnacksNet": BurntSnacksNet,
-    "GlyphsNet": GlyphsNet,
-    "CertainGlyphsNet": CertainGlyphsNet,
-    "GatedGlyphsNet": GatedGlyphsNet,
     "LocalMinimumNet": LocalMinimumNet,
     "CertaintyResNet": CertaintyResNet,
     "MnistNet": MnistNet,
     "MnistPlainNet": MnistPlainNet,
-    "MnistSmallNet": MnistSmallNet,
     "MnistInSpaceNet": MnistInSpaceNet,
     "MnistInSpacePlainNet": MnistInSpacePlainNet,
 }

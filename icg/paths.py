@@ -165,9 +165,7 @@ def nodes_and_weights(
     return (edges[:, 1:] + edges[:, :-1]) / 2, edges.diff(dim=1)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# A whole method
-# ---------------------------------------------------------------------------------------------------------------
+# ---- A whole method
 
 
 def attribute(question: Question, paths: Callable[[Objective], Iterable[Path]], n_evaluations: int):

@@ -18,24 +18,15 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .arguments import check_positive, check_tensor, options_of, shares
+from .arguments import Shared, check_positive, check_tensor, options_of, shares
 from .baselines import starts, values_of
 from .certainty import join, split
-from .coalitions import (
-    MOST_PLAYERS,
-    check_players,
-    coalitions,
-    shapley_from_table,
-    shapley_sampling,
-    shapley_values,
-)
+from .coalitions import MOST_PLAYERS, check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
 from .quadrature import quadrature
 from .question import Question, quiet
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-    from .arguments import Shared
 
 __all__ = [
     "MOST_PLAYERS",
@@ -280,9 +271,7 @@ def _players(groups, question: Question) -> Tensor:
     return full.clamp(min=-1)
 
 
-# ---------------------------------------------------------------------------------------------------------------
-# Attribution methods
-# ---------------------------------------------------------------------------------------------------------------
+# ---- Attribution methods
 
 
 @options_of(baseline_game)

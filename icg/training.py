@@ -150,19 +150,11 @@ def train(
                     logits = runner(inputs)
                 loss = nn.functional.cross_entropy(logits.float(), targets)
                 loss_now = _over_all(loss.item(), device) / processes
-                if not math.isfinite(loss_now):
-                    raise FloatingPointError(
-                        f"the loss became {loss_now} at step {step}: lower the learning rate ({recipe.lr}) or check "
-                        f"the data; the last good checkpoint is {checkpoint or 'not kept'}"
-                    )
+                _check_finite("loss", loss_now, step, recipe, checkpoint)
                 optimiser.zero_grad(set_to_none=True)
                 loss.backward()
                 norm = nn.utils.clip_grad_norm_(model.parameters(), recipe.clip).item()
-                if not math.isfinite(norm):
-                    raise FloatingPointError(
-                        f"the gradient became {norm} at step {step}: lower the learning rate ({recipe.lr}) or check "
-                        f"the data; the last good checkpoint is {checkpoint or 'not kept'}"
-                    )
+                _check_finite("gradient", norm, step, recipe, checkpoint)
                 optimiser.step()
                 averaged.update_parameters(model)
 
@@ -202,6 +194,14 @@ def learning_rate(step: int, recipe: Recipe) -> float:
         return (step + 1) / recipe.warmup
     done = (step - recipe.warmup) / max(1, recipe.steps - recipe.warmup)
     return recipe.final_lr + (1 - recipe.final_lr) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def _check_finite(name: str, number: float, step: int, recipe: Recipe, checkpoint: Path | None) -> None:
+    if not math.isfinite(number):
+        raise FloatingPointError(
+            f"the {name} became {number} at step {step}: lower the learning rate ({recipe.lr}) or check the data; "
+            f"the last good checkpoint is {checkpoint or 'not kept'}"
+        )
 
 
 def _disable_dropout(model: nn.Module) -> None:

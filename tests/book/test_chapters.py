@@ -1,6 +1,7 @@
-"""The form of a chapter: short code, one hidden cell that sets up, and pictures whose source can be shown."""
+"""The form of a chapter: short code, one hidden cell that sets up, an early picture, and sources that can be shown."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,22 @@ def code(chapter):
     return [cell for cell in chapter.notebook.cells if cell.cell_type == "code"]
 
 
+def lines_of(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
 @each
 def test_the_code_is_no_longer_than_one_reads(chapter):
-    lines = [line for cell in code(chapter) for line in cell.source.splitlines() if line.strip()]
-    assert len(lines) <= 350
+    assert sum(len(lines_of(cell)) for cell in code(chapter)) <= 350
+
+
+@each
+def test_the_head_says_how_long_it_runs_what_is_needed_and_what_will_have_been_shown(chapter):
+    title, run_time, *rest = lines_of(chapter.notebook.cells[0])
+    assert title.startswith("# ")
+    assert re.match(r"\*\*Runs in about \d+ s on one core\.\*\* Needs: ", run_time), run_time
+    goals = [k for k, line in enumerate(rest) if line.startswith("By the end you will have shown")]
+    assert goals and 1 <= sum(line.startswith("- ") for line in rest[goals[0] :]) <= 3
 
 
 @each
@@ -32,9 +45,29 @@ def test_the_second_cell_sets_up_and_is_hidden(chapter):
     assert "hide-input" in setup.metadata.get("tags", ())
     before, magic, after = setup.source.partition(MAGIC)
     assert "find_spec" in before and magic and MAGIC not in after
+    assert before == code(CHAPTERS[0])[0].source.partition(MAGIC)[0], "the same in all chapters"
     imports = [node for node in ast.parse(after).body if isinstance(node, ast.Import | ast.ImportFrom)]
     assert 1 <= len(imports) <= 8
     assert all(node.lineno == node.end_lineno for node in imports), "each on one line"
+
+
+@each
+def test_the_first_picture_comes_after_at_most_three_lines_of_visible_code(chapter):
+    visible = 0
+    for cell in code(chapter)[1:]:
+        visible += 0 if "hide-input" in cell.metadata.get("tags", ()) else len(lines_of(cell))
+        if "figures." in cell.source or "mystnb" in cell.metadata:
+            break
+    assert visible <= 3
+
+
+@each
+def test_nothing_is_drawn_or_formatted_in_a_chapter(chapter):
+    """That is what the chapter's figures.py is for."""
+    source = "\n".join(re.sub(r"^\s*%.*", "", cell.source, flags=re.M) for cell in code(chapter))
+    used = {node.attr for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)}
+    assert not used & {"subplots", "add_axes", "imshow", "plot", "scatter", "bar", "barh", "set_title", "axhline"}
+    assert "matplotlib" not in source and "<td" not in source
 
 
 @each

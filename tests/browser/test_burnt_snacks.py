@@ -140,7 +140,7 @@ def test_play_and_pause_by_keyboard(chapter):
     page.wait_for_timeout(500)
     assert readout(root) == stopped  # it does stop
     page.keyboard.press("Space")
-    page.wait_for_function("root => root.__explorable.state.timer === null", arg=root.element_handle())
+    page.wait_for_function("root => !root.__explorable.playing()", arg=root.element_handle())
     assert readout(root)["α"] == 1 and root.get_by_role("button", name="Play").count() == 1
 
 

@@ -3,56 +3,29 @@
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from pages import PHONE, assert_large, call, contrast, drag, pixels, place
 
 from icg.artifacts import load_model
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
-from icg_book.kit.page.explorable import write_page
+from icg_book.kit.figures import signed_lut
 from icg_book.kit.page.networks import as_in_page
 from icg_book.mnist.draw_digit import draw_digit
 from icg_book.scenarios import drawn_digits
 
 pytestmark = pytest.mark.browser
-PHONE = {"width": 390, "height": 844}
 HEIGHT = 1000  # of the window
 
 
-def layered(*front):
-    """A network of every kind of layer that the page knows, with weights so large that its answers differ."""
-    torch.manual_seed(3)
-    model = nn.Sequential(
-        *(*front, nn.Conv2d(2, 5, 3, padding=1), nn.Tanh(), nn.MaxPool2d(2), nn.Conv2d(5, 6, 3), nn.SiLU()),
-        *(nn.AvgPool2d(2), nn.Conv2d(6, 4, 2, padding=1, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(196, 7)),
-        *(nn.SiLU(), nn.Linear(7, 10)),
-    )
-    for layer in model:
-        if hasattr(layer, "weight"):
-            layer.weight.data *= 2
-    model.certainty_aware = True
-    return model.eval()
+@pytest.fixture(scope="module")
+def model():
+    """What the page computes with."""
+    return as_in_page(load_model("mnist-small")).double()
 
 
 @pytest.fixture(scope="module")
-def models():
-    """What the explorables of the page compute with; in the last one, two layers are straight along a path."""
-    small = load_model("mnist-small")
-    return [as_in_page(m).double() for m in (small, layered(), layered(nn.Conv2d(2, 2, 3, padding=1), nn.AvgPool2d(1)))]
-
-
-@pytest.fixture(scope="module")
-def page_file(tmp_path_factory, models):
-    picture = draw_digit().fallback
-    others = [draw_digit(model.float(), fallback=picture) for model in models[1:]]
-    page = write_page(tmp_path_factory.mktemp("draw") / "page.html", draw_digit(), *others)
-    for model in models:
-        model.double()
-    return page
-
-
-def call(root, code, argument=None):
-    """A JavaScript expression of ``x`` (what the explorable shows to tests) and ``a`` (the argument)."""
-    return root.evaluate("(r, a) => { const x = r.__explorable; return " + code + " }", argument)
+def page_file(tmp_path_factory):
+    return draw_digit().to_file(tmp_path_factory.mktemp("draw") / "page.html")
 
 
 def wait(page):
@@ -123,72 +96,6 @@ def check_page(root, model):
 # ---- numbers
 
 
-def test_pictures_are_those_of_python(start):
-    _, root = start()
-    drawings = [
-        *drawn_digits.strokes(),
-        [scribble(1)],
-        [scribble(2), scribble(3, 4)],
-        [[(3, 4)]],
-        [[(3, 4), (3.5, 4)]],
-        [],
-    ]
-    for drawing in drawings:
-        values = np.array(call(root, "[...x.rasterise(a).values]", drawing))
-        assert np.abs(values - drawn_digits.rasterise(drawing).flatten().double().numpy()).max() < 1e-6
-
-
-def test_codes_are_those_of_python(start):
-    _, root = start()
-    for drawing in [*drawn_digits.strokes(), [scribble(1), scribble(2)], [[(0, 28)]], []]:
-        text = drawn_digits.to_code(drawing)
-        assert call(root, "x.toCode(a)", drawing) == text
-        assert call(root, "x.fromCode(a)", text) == [[list(p) for p in stroke] for stroke in drawing]
-
-
-@pytest.mark.parametrize("which", [0, 1, 2])
-def test_answers_and_maps_are_those_of_python(start, models, which):
-    """The book's drawings and scribbles; the predicted class and another one; both methods."""
-    page, _ = start()
-    root, model = page.locator(".icg-x").nth(which), models[which]
-    drawings = [*drawn_digits.strokes()[which::2], [scribble(5), scribble(6)]][-6 if which == 0 else -3 :]
-    for number, drawing in enumerate(drawings):
-        image = drawn_digits.rasterise(drawing)
-        p = call(root, "x.read(x.rasterise(a).values)", drawing)
-        with torch.no_grad():
-            logits = model(join(image.double()[None]))[0]
-        ours = call(root, "[...x.network.forward([...x.rasterise(a).values, ...new Array(784).fill(1)])]", drawing)
-        assert np.abs(np.array(ours) - logits.numpy()).max() < 1e-4
-        assert np.abs(np.array(p) - logits.softmax(0).numpy()).max() < 1e-4
-        for method in (0, 1):
-            for target in (int(np.argmax(p)), (number + 3) % 10):
-                job = call(
-                    root,
-                    "(j => ({ ...j, map: [...j.map] }))(x.attribute(x.rasterise(a[0]).values, a[1], a[2])"
-                    ".refine(Infinity))",
-                    [drawing, method, target],
-                )
-                want, ends = python_map(model, image, method, target)
-                off, most = np.abs(np.array(job["map"]) - want).max(), np.abs(want).max()
-                kinks = 0.02 if which == 0 else 0.06  # with ReLU and maxima neither side is exact
-                assert off < min(1e-3, kinks * most + 1e-5), (number, method, target, off, most)
-                assert [job["from"], job["to"]] == pytest.approx(ends.tolist(), abs=1e-4)
-                assert job["sum"] == pytest.approx(ends[1] - ends[0], abs=1e-3)
-                assert job["done"] and job["gradients"] < 1300
-
-
-def test_the_first_map_of_a_moving_drawing_is_close_already(start):
-    _, root = start()
-    for k in range(10):
-        quick, good = call(
-            root,
-            "(v => { const k = x.read(v).indexOf(Math.max(...x.read(v))), j = x.attribute(v, 0, k);"
-            " return [[...j.refine(0).map], [...j.refine(Infinity).map]] })(x.rasterise(x.drawings[a].strokes).values)",
-            k,
-        )
-        assert np.abs(np.subtract(quick, good)).max() < 0.05 * np.abs(good).max()
-
-
 def test_an_update_takes_less_than_30_milliseconds(start):
     page, root = start()
     times = []
@@ -205,26 +112,20 @@ def test_an_update_takes_less_than_30_milliseconds(start):
 
 
 def stroke_by_mouse(page, root, points):
-    box = root.locator(".icg-dd-pad canvas").bounding_box()
-    at = [(box["x"] + box["width"] * x / 28, box["y"] + box["height"] * y / 28) for x, y in points]
-    page.mouse.move(*at[0])
-    page.mouse.down()
-    for x, y in at[1:]:
-        page.mouse.move(x, y, steps=12)
-    page.mouse.up()
+    drag(page, *(place(root.locator(".icg-dd-pad canvas"), x / 28, y / 28) for x, y in points), steps=12)
     wait(page)
 
 
-def test_draw_a_seven_with_the_mouse(start, models):
+def test_draw_a_seven_with_the_mouse(start, model):
     page, root = start()
-    assert check_page(root, models[0])["best"] == 5
+    assert check_page(root, model)["best"] == 5
     root.get_by_role("button", name="Clear").click()
     wait(page)
     assert drawing_of(root) == [] and root.locator(".icg-dd-hint").is_visible()
     assert "still has to say something" in root.locator(".icg-dd-words").inner_text()
-    check_page(root, models[0])
+    check_page(root, model)
     stroke_by_mouse(page, root, [(7, 6), (20, 6), (13, 23)])
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert s["best"] == s["target"] == 7 and s["p"][7] > 0.9
     assert len(s["strokes"]) == 1 and 3 <= len(s["strokes"][0]) <= 8  # straight lines need no points between
     percent = 100 * s["p"][7]
@@ -235,7 +136,7 @@ def test_draw_a_seven_with_the_mouse(start, models):
     assert s["strokes"][0][-1] == pytest.approx([13, 23], abs=0.4)
     assert not root.locator(".icg-dd-hint").is_visible()
     stroke_by_mouse(page, root, [(11, 14), (19, 14)])
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert len(s["strokes"]) == 2 and s["best"] == 7
     box = root.locator(".icg-dd-pad canvas").bounding_box()
     page.mouse.click(box["x"] + 20, box["y"] + 20)
@@ -255,34 +156,28 @@ def test_draw_a_seven_with_the_mouse(start, models):
 def test_what_is_drawn_is_what_the_pad_and_the_small_picture_show(start):
     page, root = start()
     stroke_by_mouse(page, root, [(3, 24), (25, 24)])
-    canvas = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
-    seen = np.array(root.locator(".icg-dd-seen canvas").evaluate(canvas)).reshape(28, 28, 4)
+    seen = pixels(root.locator(".icg-dd-seen canvas"))
     assert np.abs(seen[..., 0].ravel() - 255 * np.array(now(root)["values"])).max() <= 0.51
-    column = root.locator(".icg-dd-pad canvas").evaluate(
-        "c => [...c.getContext('2d').getImageData(14 * 24, 0, 1, 28 * 24).data]"
-    )
-    ink = np.array(column[3::4])
+    ink = pixels(root.locator(".icg-dd-pad canvas"))[:, 14 * 24, 3]
     assert ink[24 * 24] == ink[int(25.3 * 24)] == 255 and ink[26 * 24] == 0
 
 
-def test_the_eraser_cuts_a_stroke_in_two_and_can_be_undone(start, models):
+def test_the_eraser_cuts_a_stroke_in_two_and_can_be_undone(start, model):
     page, root = start()
     root.get_by_role("button", name="Clear").click()
     stroke_by_mouse(page, root, [(4, 14), (24, 14)])
     root.get_by_role("button", name="Eraser").click()
     assert root.get_by_role("button", name="Eraser").get_attribute("aria-pressed") == "true"
     stroke_by_mouse(page, root, [(14, 8), (14, 20)])
-    left, right = check_page(root, models[0])["strokes"]
+    left, right = check_page(root, model)["strokes"]
     assert left[0] == pytest.approx([4, 14], abs=0.1) and left[-1] == pytest.approx([14 - 1.7, 14], abs=0.45)
     assert right[0] == pytest.approx([14 + 1.7, 14], abs=0.45) and right[-1] == pytest.approx([24, 14], abs=0.1)
     root.get_by_role("button", name="Undo").click()
     wait(page)
     assert len(drawing_of(root)) == 1
-    assert call(root, "x.erase([[[5, 5]], [[20, 20]]], [5.5, 5])") == [[[20, 20]]]  # dots
-    assert call(root, "x.erase([[[5, 5], [6, 5]]], [20, 5])") == [[[5, 5], [6, 5]]]  # untouched ones stay as they are
 
 
-def test_draw_with_the_keyboard_alone(start, models):
+def test_draw_with_the_keyboard_alone(start, model):
     page, root = start()
     pad = root.get_by_role("application")
     root.get_by_role("button", name="Clear").press("Enter")
@@ -298,7 +193,7 @@ def test_draw_with_the_keyboard_alone(start, models):
     page.keyboard.press("Space")
     wait(page)
     assert root.locator(".icg-dd-down").count() == 0
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert s["strokes"] == [[[14, 5], [14, 23]]] and s["best"] == 1
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
@@ -319,7 +214,7 @@ def test_draw_with_the_keyboard_alone(start, models):
     assert call(root, "x.state.eraser") is True
 
 
-def test_a_finger_draws_and_does_not_move_the_page(start, models):
+def test_a_finger_draws_and_does_not_move_the_page(start, model):
     page, root = start(has_touch=True, is_mobile=True, viewport=PHONE)
     root.get_by_role("button", name="Clear").tap()
     page.evaluate("scrollTo(0, 40)")
@@ -335,31 +230,29 @@ def test_a_finger_draws_and_does_not_move_the_page(start, models):
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     wait(page)
     assert page.evaluate("scrollY") == before
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert len(s["strokes"]) == 1 and s["best"] == 1
     assert np.ptp([y for _, y in s["strokes"][0]]) > 18
-    for control in root.locator("button").all():
-        size = control.bounding_box()
-        assert min(size["width"], size["height"]) >= 32
+    assert_large(root.locator("button"), 32)
 
 
 # ---- other controls
 
 
-def test_choose_the_digit_to_explain_and_the_method_by_keyboard(start, models):
+def test_choose_the_digit_to_explain_and_the_method_by_keyboard(start, model):
     page, root = start()
     title = root.locator(".icg-dd-two .icg-x-label").nth(1)
     assert title.inner_text() == "ICG: for and against a 5"
     six = root.get_by_role("button", name="6, probability")
     six.press("Enter")
     wait(page)
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert s["target"] == 6 and s["best"] == 5 and six.get_attribute("aria-pressed") == "true"
     assert title.inner_text() == "ICG: for and against a 6"
     assert "the network says 5" in root.locator(".icg-dd-two .icg-x-note").nth(1).inner_text()
     root.get_by_role("button", name="zero IG").press("Space")
     wait(page)
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert s["method"] == 1 and title.inner_text() == "zero IG: for and against a 6"
     assert np.abs(np.array(s["map"])[np.array(s["values"]) == 0]).max() == 0
     assert "can’t see what you left out" in root.locator(".icg-dd-words").inner_text()
@@ -367,11 +260,11 @@ def test_choose_the_digit_to_explain_and_the_method_by_keyboard(start, models):
     assert follow.get_attribute("aria-pressed") == "false"
     follow.press("Enter")
     wait(page)
-    assert check_page(root, models[0])["target"] == 5 and follow.get_attribute("aria-pressed") == "true"
+    assert check_page(root, model)["target"] == 5 and follow.get_attribute("aria-pressed") == "true"
     root.get_by_role("button", name="ICG", exact=True).press("Enter")
     root.get_by_role("button", name="Drawing of a 3").press("Enter")
     wait(page)
-    s = check_page(root, models[0])
+    s = check_page(root, model)
     assert s["best"] == s["target"] == 3 and s["method"] == 0
     empty = np.abs(np.array(s["map"])[np.array(s["values"]) == 0]).sum() / np.abs(s["map"]).sum()
     assert f"{100 * empty:.0f} % of the map" in root.locator(".icg-dd-words").inner_text()
@@ -412,11 +305,8 @@ def test_the_sum_is_told_in_numbers(start):
 
 
 def test_the_map_is_painted_in_the_books_colours(start):
-    from icg_book.kit.figures import signed_lut
-
     _, root = start()
-    canvas = "c => [...c.getContext('2d').getImageData(0, 0, 28, 28).data]"
-    shown = np.array(root.locator(".icg-dd-two canvas").nth(1).evaluate(canvas)).reshape(784, 4)[:, :3]
+    shown = pixels(root.locator(".icg-dd-two canvas").nth(1))[..., :3].reshape(784, 3)
     values = np.array(now(root)["map"])
     whole = np.floor(127 * values / np.abs(values).max() + 0.5).astype(int)
     assert np.array_equal(shown, signed_lut()[whole + 127])
@@ -480,17 +370,8 @@ def test_readable_in_both_schemes(start, scheme):
         ),
         (".icg-dd-best .icg-dd-track i", 3),
     ):
-        ink, fill, paper = root.locator(selector).first.evaluate(
-            "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor,"
-            " getComputedStyle(e.closest('.icg-x')).backgroundColor]"
-        )
-        light = []
-        for colour in (fill if "track" in selector else ink, paper):
-            rgb = np.array([float(v) for v in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
-            linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-            light.append(float(linear @ [0.2126, 0.7152, 0.0722]))
-        assert (max(light) + 0.05) / (min(light) + 0.05) >= least, selector
-        assert (light[1] < 0.5) == (scheme == "dark")
+        ratio, is_dark = contrast(root.locator(selector).first, "backgroundColor" if "track" in selector else None)
+        assert ratio >= least and is_dark == (scheme == "dark"), selector
 
 
 def test_without_javascript_the_static_picture_is_shown(open_explorable):

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from pages import PHONE, drag, pixels, place
 
-from icg_book.kit.page.explorable import write_page
 from icg_book.mnist.drawing_pad import drawing_pad
 from icg_book.scenarios import drawn_digits
 
@@ -22,7 +22,7 @@ FIELD = """
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
-    path = write_page(tmp_path_factory.mktemp("pad") / "page.html", drawing_pad("icg-drawing-test"))
+    path = drawing_pad("icg-drawing-test").to_file(tmp_path_factory.mktemp("pad") / "page.html")
     path.write_text(path.read_text(encoding="utf-8").replace("</body>", FIELD), encoding="utf-8")
     return path
 
@@ -36,15 +36,10 @@ class Pad:
         self.field = page.get_by_label("drawing", exact=True)
 
     def at(self, x, y):
-        box = self.canvas.bounding_box()
-        return box["x"] + x / 28 * box["width"], box["y"] + y / 28 * box["height"]
+        return place(self.canvas, x / 28, y / 28)
 
     def stroke(self, *points, button="left"):
-        self.page.mouse.move(*self.at(*points[0]))
-        self.page.mouse.down(button=button)
-        for point in points[1:]:
-            self.page.mouse.move(*self.at(*point), steps=8)
-        self.page.mouse.up(button=button)
+        drag(self.page, *(self.at(*point) for point in points), steps=8, button=button)
 
     def sent(self, n=1):
         """What the field has heard, once there have been ``n`` drawings."""
@@ -56,13 +51,8 @@ class Pad:
 
     def ink(self, x, y):
         """Brightness of the pad at a point."""
-        script = """(c, [x, y]) => {
-          const copy = document.createElement("canvas");
-          copy.width = copy.height = c.width;
-          copy.getContext("2d").drawImage(c, 0, 0);
-          return copy.getContext("2d").getImageData(x / 28 * c.width, y / 28 * c.height, 1, 1).data[0];
-        }"""
-        return self.canvas.evaluate(script, [x, y])
+        seen = pixels(self.canvas)
+        return seen[int(y / 28 * len(seen)), int(x / 28 * len(seen)), 0]
 
 
 @pytest.fixture
@@ -90,8 +80,8 @@ def test_a_drawing_goes_to_the_field_when_the_pen_rests(pad):
 def test_the_pad_and_the_library_have_one_code(pad):
     for strokes in drawn_digits.strokes():
         code = drawn_digits.to_code(strokes)
-        assert pad.root.evaluate("(r, s) => r.__explorable.encode(s)", strokes) == code
-        found = pad.root.evaluate("(r, c) => r.__explorable.decode(c)", code)
+        assert pad.root.evaluate("(r, s) => r.__explorable.toCode(s)", strokes) == code
+        found = pad.root.evaluate("(r, c) => r.__explorable.fromCode(c)", code)
         assert found == [[list(point) for point in line] for line in drawn_digits.strokes_from_code(code)]
 
 
@@ -156,7 +146,7 @@ def test_without_a_field_it_says_so(pad):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(open_explorable, scheme):
-    page, root = open_explorable(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page, root = open_explorable(viewport=PHONE, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = root.get_by_role("img", name="drawing pad").bounding_box()
     assert box["width"] == box["height"] >= 200 and box["x"] + box["width"] <= 390

@@ -1,9 +1,8 @@
 """Explorable 1 in a real browser, from ``file://``: controls, pictures, fallback, dark mode, phone."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
+from pages import PHONE, assert_large, contrast, drag, pixels, place, read_number
 
 from icg_book.burnt_snacks.scrub import scrub_path
 from icg_book.kit.figures import signed_lut
@@ -11,7 +10,6 @@ from icg_book.kit.page.explorable import write_page
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
 HEIGHT = 1500  # of the window
 STEPS = 41
 
@@ -78,14 +76,9 @@ def page_file(cases, tmp_path_factory):
     return write_page(path, scrub_path(cases), scrub_path(cases[:1], title="A second one"))
 
 
-def pixels(root, panel):
-    """The canvas of a panel as (H, W, 3)."""
-    flat = (
-        root.locator(".icg-x-picture canvas")
-        .nth(panel)
-        .evaluate("c => [c.height, c.width, ...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]")
-    )
-    return np.array(flat[2:]).reshape(flat[0], flat[1], 4)[..., :3]
+def shown(root, panel):
+    """The canvas of a panel as ``(H, W, 3)``."""
+    return pixels(root.locator(".icg-x-picture canvas").nth(panel))[..., :3]
 
 
 def readout(root):
@@ -110,28 +103,6 @@ def test_decoded_arrays_equal_pythons(open_explorable, cases):
             assert np.abs(decoded / 127 * scale - want).max() <= scale.max() / 127
             assert np.array_equal(decoded, np.rint(want / np.where(scale > 0, scale, 1) * 127))
     assert np.abs(decoded[-1] / 127 * scale - cases[-1]["gathered"][-1]).max() <= scale / 127  # ends at the attribution
-
-
-def test_unpacking_survives_every_kind_of_deflate_block(open_explorable):
-    """Stored (noise), fixed (tiny), dynamic with long runs: the three kinds that zlib writes."""
-    from icg_book.kit.page.explorable import pack
-
-    rng = np.random.default_rng(0)
-    page, _ = open_explorable()
-    source = (Path(__file__).parents[2] / "book/icg_book/kit/page/common.js").read_text(encoding="utf-8")
-    for array in (
-        rng.integers(0, 256, 70_000),
-        np.array([7]),
-        np.arange(300_000) % 251 // 7,
-        np.repeat(rng.integers(0, 256, 3000), 97),
-    ):
-        array = array.astype(np.uint8)
-        got = page.evaluate(
-            "([source, text, n]) => new Function(source + '; return unpack;')()(text, n).join()",
-            [source, pack(array), len(array)],
-        )
-        got = np.array(got.split(","), dtype=int)
-        assert np.array_equal(got, array)
 
 
 def test_keyboard_moves_every_control(open_explorable, cases):
@@ -190,7 +161,7 @@ def test_play_runs_to_the_end_and_starts_again(open_explorable):
     page, root = open_explorable()
     root.evaluate("r => r.__explorable.go(37)")
     root.get_by_role("button", name="Play").click()
-    page.wait_for_function("r => r.__explorable.state.timer === null", arg=root.element_handle())
+    page.wait_for_function("r => !r.__explorable.playing()", arg=root.element_handle())
     assert readout(root).startswith("α = 1.000")
     root.get_by_role("button", name="Play").click()
     page.wait_for_function("r => r.__explorable.state.step < 9", arg=root.element_handle())
@@ -200,30 +171,22 @@ def test_play_runs_to_the_end_and_starts_again(open_explorable):
 def test_mouse_and_touch(open_explorable):
     page, root = open_explorable(has_touch=True, viewport=PHONE)
     slider = root.get_by_label("alpha")
-    box = slider.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    drag(page, place(slider), place(slider, 1, dx=-2))
     assert slider.input_value() == str(STEPS - 1)
-    page.touchscreen.tap(box["x"] + 3, box["y"] + box["height"] / 2)
+    page.touchscreen.tap(*place(slider, 0, dx=3))
     assert slider.input_value() == "0"
-    chart = root.locator(".icg-x-chart").bounding_box()
-    middle = chart["x"] + 60 + (chart["width"] - 74) / 2  # the plot lies between 60 px and 14 px before the end
-    page.touchscreen.tap(middle, chart["y"] + 60)
+    chart = root.locator(".icg-x-chart")
+    left = place(chart, 0, 0, dx=60, dy=60)  # the plot lies between 60 px and 14 px before the end
+    middle = (left[0] + (chart.bounding_box()["width"] - 74) / 2, left[1])
+    page.touchscreen.tap(*middle)
     assert slider.input_value() == "20"
-    page.mouse.move(middle, chart["y"] + 60)
-    page.mouse.down()
-    page.mouse.move(chart["x"] + 60, chart["y"] + 60, steps=3)
-    page.mouse.up()
+    drag(page, middle, left)
     assert slider.input_value() == "0"
     root.get_by_role("button", name="Play").tap()
     root.get_by_role("button", name="Pause").tap()
     root.get_by_role("checkbox").tap()
     assert not root.get_by_role("checkbox").is_checked()
-    for control in root.locator("select, button, input[type=range], .icg-x-check").all():
-        size = control.bounding_box()
-        assert min(size["width"], size["height"]) >= 40
+    assert_large(root.locator("select, button, input[type=range], .icg-x-check"))
 
 
 @pytest.mark.parametrize("step", [0, 13, 40])
@@ -232,13 +195,12 @@ def test_canvases_show_pythons_numbers(open_explorable, cases, number, step):
     _, root = open_explorable()
     root.evaluate("(r, [i, k]) => { r.__explorable.choose(i); r.__explorable.go(k); }", [number, step])
     case, lut = cases[number], signed_lut().astype(int)
-    assert np.array_equal(pixels(root, 0)[..., 0], np.rint(np.asarray(case["frames"])[step] * 255))
+    assert np.array_equal(shown(root, 0)[..., 0], np.rint(np.asarray(case["frames"])[step] * 255))
     gradient, scale = case["gradients"][step], np.abs(case["gradients"][step]).max()
-    assert np.array_equal(pixels(root, 1), lut[quantised(gradient, scale) + 127])
-    assert np.array_equal(pixels(root, 2), lut[quantised(case["gathered"][step], np.abs(case["gathered"]).max()) + 127])
-    shown = root.locator(".icg-x-note").nth(1).locator("span").first.inner_text().removeprefix("max ")
-    shown = shown.replace("×10", "e").translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-"))
-    assert float(shown) == pytest.approx(scale, rel=0.06)
+    assert np.array_equal(shown(root, 1), lut[quantised(gradient, scale) + 127])
+    assert np.array_equal(shown(root, 2), lut[quantised(case["gathered"][step], np.abs(case["gathered"]).max()) + 127])
+    largest = root.locator(".icg-x-note").nth(1).locator("span").first.inner_text().removeprefix("max ")
+    assert read_number(largest) == pytest.approx(scale, rel=0.06)
     output = np.interp(case["positions"][step], case["curve"]["x"], case["curve"]["y"])
     assert f"output = {output:.3f}" in readout(root)
 
@@ -267,12 +229,16 @@ def test_draws_and_uneven_positions(open_explorable, cases, tmp_path):
     assert slider.get_attribute("aria-valuetext") == "α = 0.450"
 
 
-def test_slider_stands_under_the_dot(open_explorable):
-    _, root = open_explorable()
+def test_slider_stands_under_the_dot_at_any_width(open_explorable):
+    page, root = open_explorable()
     root.evaluate("r => r.__explorable.go(10)")
-    dot, track = root.locator(".icg-x-dot").bounding_box(), root.get_by_label("alpha").bounding_box()
-    thumb = track["x"] + 12 + (track["width"] - 24) * 10 / (STEPS - 1)
-    assert dot["x"] + dot["width"] / 2 == pytest.approx(thumb, abs=1)
+    for width in (1000, 390, 700):  # the chart is drawn again
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        chart = root.locator(".icg-x-chart")
+        page.wait_for_function("c => c.viewBox.baseVal.width === c.clientWidth", arg=chart.element_handle())
+        track = root.get_by_label("alpha")
+        thumb = 12 + (track.bounding_box()["width"] - 24) * 10 / (STEPS - 1)
+        assert place(root.locator(".icg-x-dot"))[0] == pytest.approx(place(track, 0, dx=thumb)[0], abs=1)
 
 
 def test_without_javascript_the_static_picture_is_shown(open_explorable):
@@ -345,20 +311,6 @@ def test_no_horizontal_overflow(open_explorable, width):
     assert len(set(tops)) == 1  # three small pictures in a row, on a phone too
 
 
-def contrast(page, selector):
-    """WCAG contrast of the text of an element with the explorable's background."""
-    colours = page.evaluate(
-        """s => { const e = document.querySelector(s), r = e.closest('.icg-x');
-                  return [getComputedStyle(e).color, getComputedStyle(r).backgroundColor] }""",
-        selector,
-    )
-    rgb = [np.array([float(v) for v in c[c.index("(") + 1 : -1].split(",")[:3]]) / 255 for c in colours]
-    light = sorted(
-        float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]) for c in rgb
-    )
-    return (light[1] + 0.05) / (light[0] + 0.05), sum(rgb[1])
-
-
 @pytest.mark.parametrize(
     ("scheme", "attribute", "dark"),
     [
@@ -373,9 +325,9 @@ def test_dark_mode(open_explorable, tmp_path, scheme, attribute, dark):
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     for selector in (".icg-x-readout", ".icg-x-note", ".icg-x-caption"):
-        ratio, background = contrast(page, selector)
-        assert ratio >= 4.5 and (background < 1) == dark
+        ratio, is_dark = contrast(root.locator(selector).first)
+        assert ratio >= 4.5 and is_dark == dark
     lut = signed_lut()
-    assert (pixels(root, 2)[0, 0] == lut[127]).all()  # zero stays white: the map's scale does not depend on the page
+    assert (shown(root, 2)[0, 0] == lut[127]).all()  # zero stays white: the map's scale does not depend on the page
     root.screenshot(path=tmp_path / "dark.png")
     assert (tmp_path / "dark.png").stat().st_size > 10_000

@@ -5,15 +5,15 @@ import re
 import numpy as np
 import pytest
 import torch
+from pages import PHONE, assert_large, contrast, drag, pixels, place, plain
 
 import icg
-from icg_book.baselines.pick_baseline import as_in_page, pick_baseline
+from icg_book.baselines.pick_baseline import pick_baseline
 from icg_book.kit.figures import signed_lut
-from icg_book.kit.page.explorable import write_page
+from icg_book.kit.page.networks import as_in_page
 from icg_book.scenarios.glyphs import CLASSES, examples
 
 pytestmark = pytest.mark.browser
-PHONE = {"width": 390, "height": 844}
 HEIGHT = 1200  # of the window
 SHOWN = examples()
 INK, GROUND = ([round(100 * v) for v in greys.tolist()] for greys in (SHOWN.ink_grey, SHOWN.ground_grey))
@@ -26,8 +26,8 @@ def model():
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pick") / "page.html"
-    return write_page(path, pick_baseline(icg.artifacts.load_model("glyphs"), SHOWN))
+    page = pick_baseline(icg.artifacts.load_model("glyphs"), SHOWN)
+    return page.to_file(tmp_path_factory.mktemp("pick") / "page.html")
 
 
 def python(model, k, greys):
@@ -45,7 +45,7 @@ def state(root):
 
 
 def text(root, selector):
-    return root.locator(selector).inner_text().replace("\n", " ").replace("−", "-")
+    return plain(root.locator(selector).inner_text())
 
 
 def check_against_python(root, model):
@@ -83,20 +83,9 @@ def check_against_python(root, model):
     return result
 
 
-def pixels(root, panel):
-    """The canvas of a panel as (H, W, 3)."""
-    flat = (
-        root.locator(".icg-x-picture canvas")
-        .nth(panel)
-        .evaluate(
-            """c => {
-              const copy = new OffscreenCanvas(c.width, c.height).getContext('2d'); // no warning
-              copy.drawImage(c, 0, 0);
-              return [c.height, c.width, ...copy.getImageData(0, 0, c.width, c.height).data];
-            }"""
-        )
-    )
-    return np.array(flat[2:]).reshape(flat[0], flat[1], 4)[..., :3]
+def shown(root, panel):
+    """The canvas of a panel as ``(H, W, 3)``."""
+    return pixels(root.locator(".icg-x-picture canvas").nth(panel))[..., :3]
 
 
 def test_credit_equals_pythons_for_many_pictures_and_greys(open_explorable, model):
@@ -177,65 +166,50 @@ def test_keyboard_moves_every_control(open_explorable, model):
 
 def test_mouse_and_touch(open_explorable, model):
     page, root = open_explorable(has_touch=True, viewport=PHONE)
-    picture = root.locator(".icg-pb-surface").bounding_box()
 
-    def place(pixel):
-        return picture["x"] + (pixel % 16 + 0.5) * picture["width"] / 16, picture["y"] + (pixel // 16 + 0.5) * picture[
-            "height"
-        ] / 16
+    def at(pixel):
+        return place(root.locator(".icg-pb-surface"), (pixel % 16 + 0.5) / 16, (pixel // 16 + 0.5) / 16)
 
     ink = SHOWN.ink[0, 0].flatten().nonzero()[7].item()
-    page.touchscreen.tap(*place(17))
+    page.touchscreen.tap(*at(17))
     assert state(root) == [0, [GROUND[0]], 17]
-    page.mouse.move(*place(17))
-    page.mouse.down()
-    page.mouse.move(*place(ink), steps=3)
-    page.mouse.up()
+    drag(page, at(17), at(ink))
     assert state(root) == [0, [INK[0]], ink]
     check_against_python(root, model)
-    page.mouse.move(*place(17))  # not pressed: nothing follows
+    page.mouse.move(*at(17))  # not pressed: nothing follows
     assert state(root)[2] == ink
 
-    root.locator(".icg-x-chart").scroll_into_view_if_needed()
-    chart = root.locator(".icg-x-chart").bounding_box()
-    inside = chart["width"] - 74  # the plot lies between 60 px and 14 px before the end
-    page.touchscreen.tap(chart["x"] + 60 + 0.4 * inside, chart["y"] + 80)
+    chart = root.locator(".icg-x-chart")
+    chart.scroll_into_view_if_needed()
+    inside = chart.bounding_box()["width"] - 74  # the plot lies between 60 px and 14 px before the end
+    page.touchscreen.tap(*place(chart, 0, 0, dx=60 + 0.4 * inside, dy=80))
     assert state(root)[1] == [40]
-    page.mouse.move(chart["x"] + 60 + 0.4 * inside, chart["y"] + 80)
-    page.mouse.down()
-    page.mouse.move(chart["x"] + chart["width"], chart["y"] + 80, steps=3)
-    page.mouse.up()
+    drag(page, place(chart, 0, 0, dx=60 + 0.4 * inside, dy=80), place(chart, 1, 0, dy=80))
     assert state(root)[1] == [100]
     slider = root.get_by_label("Grey of the baseline")
-    box = slider.bounding_box()
-    page.mouse.move(box["x"] + box["width"] - 12, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    drag(page, place(slider, 1, dx=-12), place(slider, 0, dx=2))
     assert state(root)[1] == [0]
-    dot = root.locator(".icg-x-dot").bounding_box()
-    assert dot["x"] + dot["width"] / 2 == pytest.approx(box["x"] + 12, abs=1.5)  # the thumb stands under the dot
+    dot = place(root.locator(".icg-x-dot"))
+    assert dot[0] == pytest.approx(place(slider, 0, dx=12)[0], abs=1.5)  # the thumb stands under the dot
     root.get_by_role("button", name="ground’s grey").tap()
     assert state(root)[1] == [GROUND[0]]
-    for control in root.locator("select, button, input").all():
-        size = control.bounding_box()
-        assert min(size["width"], size["height"]) >= 40
+    assert_large(root.locator("select, button, input"))
 
 
 def test_pictures_show_the_numbers(open_explorable, model):
     _, root = open_explorable()
     root.evaluate("r => { r.__explorable.choose(3); r.__explorable.take([15]); }")
     image = np.rint(SHOWN.images[3, 0].numpy() * 255)
-    assert np.abs(pixels(root, 0)[..., 0] - image).max() <= 1
-    assert (pixels(root, 1) == round(0.15 * 255)).all()
+    assert np.abs(shown(root, 0)[..., 0] - image).max() <= 1
+    assert (shown(root, 1) == round(0.15 * 255)).all()
     credit = python(model, 3, [15])[0].numpy()
     drawn = signed_lut().astype(int)[np.rint(credit / np.abs(credit).max() * 127).astype(int) + 127]
-    assert np.abs(pixels(root, 2) - drawn).max() <= 8  # one step of the scale
-    assert (pixels(root, 2)[~SHOWN.ink[3, 0].numpy()] == 255).all()  # blind: white
+    assert np.abs(shown(root, 2) - drawn).max() <= 8  # one step of the scale
+    assert (shown(root, 2)[~SHOWN.ink[3, 0].numpy()] == 255).all()  # blind: white
     hatched = root.locator(".icg-pb-hatch").get_attribute("d").count("M")
     assert hatched == (~SHOWN.ink[3, 0]).sum() and f"{hatched} of 256 pixels" in root.inner_text()
     root.evaluate("r => r.__explorable.take([0, 100])")
-    halves = pixels(root, 1)[..., 0]
+    halves = shown(root, 1)[..., 0]
     assert halves[0, 0] == 0 and halves[-1, -1] == 255
     assert "no pixel" in root.inner_text() and root.locator(".icg-pb-hatch").get_attribute("d") == ""
 
@@ -288,16 +262,8 @@ def test_no_horizontal_overflow(open_explorable, width):
 def test_readable_in_both_schemes(open_explorable, scheme):
     _, root = open_explorable(color_scheme=scheme)
     for selector in (".icg-x-readout", ".icg-x-note", ".icg-pb-words"):
-        ink, paper = root.locator(selector).first.evaluate(
-            "e => [getComputedStyle(e).color, getComputedStyle(e.closest('.icg-x')).backgroundColor]"
-        )
-        light = []
-        for colour in (ink, paper):
-            rgb = np.array([float(v) for v in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
-            linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-            light.append(float(linear @ [0.2126, 0.7152, 0.0722]))
-        assert (max(light) + 0.05) / (min(light) + 0.05) >= 4.5
-        assert (light[1] < 0.5) == (scheme == "dark")
+        ratio, is_dark = contrast(root.locator(selector).first)
+        assert ratio >= 4.5 and is_dark == (scheme == "dark")
 
 
 def test_without_javascript_the_static_picture_is_shown(open_explorable):

@@ -2,16 +2,14 @@
 
 import numpy as np
 import pytest
-import torch
+from pages import PHONE, assert_large, contrast, drag, place, plain, ratio
 
 import icg
-from icg.shapley import bshap, certainty_shap
-from icg_book.local_minimum.six_sliders import PANELS, PRESETS, PageNetwork, draws, noise, six_sliders
+from icg_book.local_minimum.six_sliders import PANELS, PRESETS, PageNetwork, six_sliders
 from icg_book.scenarios import local_minimum
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
 HEIGHT = 1500  # of the window
 TABLE2, DIP, EDGE = PRESETS.values()
 ON_CURVE = ".icg-six-dot"
@@ -51,10 +49,6 @@ def values(root):
     return root.evaluate("r => r.__explorable.state.values")
 
 
-def plain(text):
-    return text.replace("−", "-").replace("\n", " ")
-
-
 def written(root, name):
     """The six numbers of a panel as they are written."""
     panel = root.locator(".icg-six-panel").nth(list(PANELS).index(name))
@@ -66,57 +60,6 @@ def inputs(n, seed):
 
 
 # ---- numbers
-
-
-def test_shares_are_pythons(open_explorable, network):
-    """The page and its Python twin, which tests/test_explorable_six_sliders.py holds to the library."""
-    _, root = open_explorable()
-    for x in [*map(np.array, PRESETS.values()), *inputs(5, 1), np.zeros(6), np.ones(6), np.full(6, 0.5)]:
-        found, expected = root.evaluate("(r, x) => r.__explorable.results(x)", x.tolist()), network.shares(x)
-        for name in PANELS:
-            # Whether a piece is halved may hang on the last digit.
-            near = 1e-12 if name in ("score", "exact SHAP") else 1e-3
-            assert found[name] == pytest.approx(expected[name], abs=near), name
-        for name in ("certainty-SHAP", "BShap"):
-            assert found[name] == pytest.approx(expected[name], abs=1e-9), name
-        assert found["total"] == pytest.approx(expected["score"].sum())
-
-
-def test_probabilities_are_the_networks_own(open_explorable, model):
-    _, root = open_explorable()
-    x = inputs(1000, 2)
-    with torch.no_grad():
-        truth = model(icg.certainty.join(torch.tensor(x[:, None], dtype=torch.float32))).softmax(1)[:, 1].numpy()
-    found = root.evaluate("(r, all) => all.map((x) => r.__explorable.predict(x))", x.tolist())
-    assert np.abs(np.array(found) - truth).max() < 0.005
-    assert 0.3 < (truth > 0.5).mean() < 0.7  # else nothing was tested
-
-
-def test_shares_are_the_librarys_on_the_network_itself(open_explorable, model):
-    _, root = open_explorable()
-    x = inputs(8, 3)
-    joined = icg.certainty.join(torch.tensor(x[:, None], dtype=torch.float32))
-    options = {"target": 1, "internal_batch_size": 4096}
-    expected = {
-        "exact SHAP": local_minimum.ideal_shap(torch.tensor(x[:, None])),
-        "certainty-SHAP": certainty_shap(model, joined, target=1),
-        "BShap": bshap(model, joined, local_minimum.PAPER_BASELINE, target=1)[:, :1],
-        "ICG": icg.integrated_certainty_gradients(model, joined, n_steps=600, **options),
-        "zero IG": icg.integrated_gradients(model, joined, n_steps=3000, method="adaptive", **options)[:, :1],
-    }
-    found = root.evaluate("(r, all) => all.map((x) => r.__explorable.results(x))", x.tolist())
-    for name, shares in expected.items():
-        ours = np.array([one[name] for one in found])
-        assert np.abs(ours - shares[:, 0].double().numpy()).max() < 0.01, name
-        assert np.abs(ours).max() > 0.1, name
-    few = slice(0, 1)  # many paths
-    for name, starts in (("AGN", None), ("EG", torch.tensor(draws(), dtype=torch.float32)[:, None])):
-        for k, one in enumerate(x[few]):
-            s = torch.tensor((one + noise()).clip(0, 1), dtype=torch.float32)[:, None] if starts is None else starts
-            shares = icg.integrated_gradients(
-                model, joined[k : k + 1], icg.baselines.every(s), n_steps=1000, method="adaptive", **options
-            )[0, 0]
-            assert np.abs(np.array(found[k][name]) - shares.double().numpy()).max() < 0.01, name
 
 
 def test_what_is_written_and_drawn_is_what_was_computed(open_explorable):
@@ -274,17 +217,12 @@ def test_keyboard_moves_every_control(open_explorable):
     assert plain(root.locator("[aria-live=polite]").inner_text()).startswith("Total score +4.80, network ")
 
 
-def centre(locator):
-    box = locator.bounding_box()
-    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-
 def test_dots_lie_on_the_curve_and_follow_the_mouse(open_explorable, network):
     page, root = open_explorable()
     dots = [root.locator(ON_CURVE).nth(i).locator("circle").nth(2) for i in range(6)]
-    (x1, y1), (x6, y6) = centre(dots[0]), centre(dots[5])
+    (x1, y1), (x6, y6) = place(dots[0]), place(dots[5])
     unit, score = (x6 - x1) / 0.8, (y1 - y6) / 1.55  # of 0.1 and 0.9; of -0.75 and 0.8
-    assert centre(dots[4]) == pytest.approx((x1 + 0.6 * unit, y1 - 1.35 * score), abs=1)
+    assert place(dots[4]) == pytest.approx((x1 + 0.6 * unit, y1 - 1.35 * score), abs=1)
 
     page.mouse.move(x1 + 3, y1 + 2)  # not quite in the middle: the dot must not jump
     page.mouse.down()
@@ -295,15 +233,12 @@ def test_dots_lie_on_the_curve_and_follow_the_mouse(open_explorable, network):
     assert values(root)[0] == pytest.approx(0.75, abs=0.011)
     page.mouse.move(x1, y1, steps=2)  # not pressed: nothing follows
     assert values(root)[0] == pytest.approx(0.75, abs=0.011)
-    assert centre(dots[0])[1] == pytest.approx(y1 - 1.25 * score, abs=1.5 + 0.02 * score)  # up in the dip
+    assert place(dots[0])[1] == pytest.approx(y1 - 1.25 * score, abs=1.5 + 0.02 * score)  # up in the dip
     now = settle(page, root)
     assert now["ICG"] == pytest.approx(network.shares(values(root))["ICG"], abs=1e-3)
     assert written(root, "score")[0] == pytest.approx(now["score"][0] / max(map(abs, now["score"])), abs=0.0051)
 
-    page.mouse.move(*centre(dots[5]))
-    page.mouse.down()
-    page.mouse.move(5, y6, steps=4)
-    page.mouse.up()
+    drag(page, place(dots[5]), (5, y6))
     assert values(root)[5] == 0
 
 
@@ -329,17 +264,11 @@ def test_touch_and_sizes(open_explorable):
     assert values(root) == list(DIP)
     slider = root.get_by_label("Component 3", exact=True)
     slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
-    page.touchscreen.tap(box["x"] + 14, box["y"] + box["height"] / 2)
+    page.touchscreen.tap(*place(slider, 0, dx=14))
     assert values(root)[2] < 0.05
-    page.mouse.move(box["x"] + 14, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    drag(page, place(slider, 0, dx=14), place(slider, 1, dx=-2))
     assert values(root)[2] == 1
-    for control in root.locator("button, input[type=range], .icg-x-check, .icg-six-grip").all():
-        size = control.bounding_box()
-        assert min(size["width"], size["height"]) >= 40
+    assert_large(root.locator("button, input[type=range], .icg-x-check, .icg-six-grip"))
 
 
 # ---- looks
@@ -371,27 +300,20 @@ def test_no_horizontal_overflow_and_nothing_sticks_out(open_explorable, width):
             assert root.evaluate(COLLIDE) == []
 
 
-def light(colour):
-    rgb = np.array([float(v) for v in colour[colour.index("(") + 1 : -1].split(",")[:3]]) / 255
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    return float(linear @ [0.2126, 0.7152, 0.0722])
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_readable_in_both_schemes(open_explorable, scheme):
     _, root = open_explorable(color_scheme=scheme)
-    paper = light(root.evaluate("r => getComputedStyle(r).backgroundColor"))
-    assert (paper < 0.5) == (scheme == "dark")
     for selector in (".icg-x-readout", ".icg-x-note", ".icg-six-words", ".icg-six-small", ".icg-six-row b"):
-        ink = light(root.locator(selector).first.evaluate("e => getComputedStyle(e).color"))
-        assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) >= 4.5
+        found, is_dark = contrast(root.locator(selector).first)
+        assert found >= 4.5 and is_dark == (scheme == "dark")
+    paper = root.evaluate("r => getComputedStyle(r).backgroundColor")
     colours = [
         root.locator(".icg-six-row .icg-six-chip").nth(i).evaluate("e => getComputedStyle(e).backgroundColor")
         for i in range(6)
     ]
     assert len(set(colours)) == 6
     for colour in colours:  # numbers on chips and dots are drawn in the paper's colour
-        assert (max(light(colour), paper) + 0.05) / (min(light(colour), paper) + 0.05) >= 4.5
+        assert ratio(colour, paper) >= 4.5
 
 
 def test_without_javascript_the_static_picture_is_shown(open_explorable):

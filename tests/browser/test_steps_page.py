@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from pages import assert_large, contrast, drag, place, read_number
 
 from icg.quadrature import quadrature
 from icg_book.integrated_gradients.steps import FUNCTIONS, RULES, completeness_gap, nodes, steps_and_rules
@@ -11,7 +12,6 @@ from icg_book.kit.page.explorable import write_page
 
 pytestmark = pytest.mark.browser
 
-PHONE = {"width": 390, "height": 844}
 HEIGHT = 1600  # of the window
 
 
@@ -40,8 +40,7 @@ def readout(root):
 
 def shown_gap(root):
     """The gap that stands in the read-out, as a number."""
-    text = readout(root).split("gap = ")[1].split(" ")[0].replace("−", "-").replace("×10", "e")
-    return float(text.translate(str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")))
+    return read_number(readout(root).split("gap = ")[1].split(" ")[0])
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -109,23 +108,19 @@ def test_keyboard_moves_every_control(open_explorable):
 def test_mouse_and_touch(open_explorable):
     page, root = open_explorable(has_touch=True)
     slider = root.get_by_role("slider")
-    box = slider.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
+    drag(page, place(slider), place(slider, 1, dx=-2))
     assert state(root)[2] == 64
-    race = root.locator(".icg-x-steps-race").bounding_box()
+    race = root.locator(".icg-x-steps-race")
 
     def at(n):  # the plot lies between 50 px and 12 px before the end, on a logarithmic scale
-        return race["x"] + 50 + (race["width"] - 62) * math.log2(n) / 6, race["y"] + 100
+        return place(race, 0, 0, dx=50 + (race.bounding_box()["width"] - 62) * math.log2(n) / 6, dy=100)
 
     page.mouse.move(*at(4))
     page.mouse.down()
     assert state(root)[2] == 4
     page.mouse.move(*at(16), steps=3)
     assert state(root)[2] == 16 and slider.input_value() == "16"
-    page.mouse.move(race["x"] - 30, race["y"] + 100)
+    page.mouse.move(*place(race, 0, 0, dx=-30, dy=100))
     assert state(root)[2] == 1
     page.mouse.up()
     page.touchscreen.tap(*at(32))
@@ -135,9 +130,7 @@ def test_mouse_and_touch(open_explorable):
         assert state(root)[1] == key
     root.get_by_label("Function").select_option("jump (a very sure probability)")
     assert state(root)[0] == "jump" and "needle" in root.locator(".icg-x-caption").inner_text()
-    for control in root.locator("select, input").all():
-        size = control.bounding_box()
-        assert min(size["width"], size["height"]) >= 40
+    assert_large(root.locator("select, input"))
 
 
 def test_pictures_follow_the_numbers(open_explorable):
@@ -180,20 +173,6 @@ def test_no_horizontal_overflow(open_explorable, width):
     assert label["y"] + label["height"] <= thumb["y"] + 10 or label["x"] + label["width"] <= thumb["x"] + 1
 
 
-def contrast(page, selector):
-    """WCAG contrast of the text of an element with the explorable's background, and how light that is."""
-    colours = page.evaluate(
-        """s => { const e = document.querySelector(s), r = e.closest('.icg-x'), style = getComputedStyle(e);
-                  return [e.ownerSVGElement ? style.fill : style.color, getComputedStyle(r).backgroundColor] }""",
-        selector,
-    )
-    rgb = [np.array([float(v) for v in c[c.index("(") + 1 : -1].split(",")[:3]]) / 255 for c in colours]
-    light = sorted(
-        float(np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]) for c in rgb
-    )
-    return (light[1] + 0.05) / (light[0] + 0.05), sum(rgb[1])
-
-
 @pytest.mark.parametrize(
     ("scheme", "attribute", "dark"),
     [("light", None, False), ("dark", None, True), ("light", "dark", True), ("dark", "light", False)],
@@ -203,9 +182,7 @@ def test_dark_mode(open_explorable, scheme, attribute, dark):
     if attribute:
         page.evaluate("t => document.documentElement.setAttribute('data-theme', t)", attribute)
     for selector in (".icg-x-readout", ".icg-x-caption", ".icg-x-steps-rules span", ".icg-x-chart text"):
-        ratio, background = contrast(page, selector)
-        assert ratio >= 4.5 and (background < 1) == dark
+        ratio, is_dark = contrast(root.locator(selector).first)
+        assert ratio >= 4.5 and is_dark == dark
     for i in range(len(RULES)):  # lines and swatches: 3 is asked of graphics
-        colour = root.locator(".icg-x-steps-rules path").nth(i).evaluate("p => getComputedStyle(p).stroke")
-        page.evaluate("c => { document.querySelector('.icg-x-caption').style.color = c }", colour)
-        assert contrast(page, ".icg-x-caption")[0] >= 3
+        assert contrast(root.locator(".icg-x-steps-rules path").nth(i), "stroke")[0] >= 3

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from icg.artifacts import atomic_write
-from icg.certainty import join, split
-from icg.damage import certainty_batch, meaningless, mixed_damage
+from icg.certainty import join
+from icg.damage import mixed_damage
 from icg.training import Recipe, learning_rate, train
 
 # Everything that could break exact resume: dropout that ends, bf16 that ends, warm-up, AdamW, averaged weights.
@@ -295,53 +295,6 @@ def test_it_learns():
 
 
 # ---- batches with certainty
-
-
-def test_certainty_batch_damages_and_hides_the_shares_asked_for():
-    values, targets = torch.rand(40, 1, 8, 8), torch.arange(40) % 3
-    copy, prior = values.clone(), torch.tensor([0.5, 0.3, 0.2])
-    generator = torch.Generator().manual_seed(0)
-    inputs, soft = certainty_batch(values, targets, damaged=0.5, absent=0.25, prior=prior, generator=generator)
-    shown, certainty = split(inputs)
-    hard = nn.functional.one_hot(targets, 3).float()
-
-    mean = certainty.flatten(1).mean(1)
-    assert ((mean[:20] > 0) & (mean[:20] < 1)).sum() >= 18 and torch.equal(soft[:20], hard[:20])
-    assert (mean[20:30] == 1).all() and torch.equal(shown[20:30], values[20:30])  # these are as they were
-    assert torch.equal(soft[20:30], hard[20:30])
-    assert (mean[30:] == 0).all() and (soft[30:] == prior).all()  # nothing is known: the prior is the right answer
-    assert torch.equal(values, copy)
-
-
-def test_certainty_batch_puts_blocks_between_the_damaged_and_the_whole():
-    values, targets = torch.rand(20, 1, 8, 8), torch.zeros(20, dtype=torch.long)
-    shares = {"damaged": 0.25, "blocks": 0.5, "absent": 0.0}
-    generator = torch.Generator().manual_seed(0)
-    inputs, soft = certainty_batch(values, targets, prior=torch.tensor([1.0, 0.0]), generator=generator, **shares)
-    levels = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
-    assert (levels[:5] > 1).all() and (levels[15:] == 1).all() and torch.equal(inputs[15:, :1], values[15:])
-    assert (levels[5:15] <= 81).all() and (levels[5:15] == 1).any() and (soft.argmax(1) == 0).all()
-    with pytest.raises(ValueError, match="blocks in"):
-        certainty_batch(values, targets, damaged=0.6, blocks=0.5, absent=0.0, prior=soft[0], generator=generator)
-
-
-def test_nothing_damaged_nothing_absent_is_the_batch_itself():
-    values, targets = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0])
-    prior, generator = torch.full((2,), 0.5), torch.Generator().manual_seed(0)
-    inputs, soft = certainty_batch(values, targets, damaged=0, absent=0, prior=prior, generator=generator)
-    assert torch.equal(inputs[:, :1], values) and (inputs[:, 1] == 1).all()
-    assert torch.equal(soft.argmax(1), targets) and set(soft.unique().tolist()) == {0, 1}
-
-
-def test_meaningless_values_are_images_noise_one_or_two_grey_levels():
-    values = torch.rand(800, 1, 6, 6, generator=torch.Generator().manual_seed(1))
-    shown = meaningless(values, generator=torch.Generator().manual_seed(0))
-    levels = torch.tensor([len(v.unique()) for v in shown])
-    image = (shown == values).flatten(1).all(1)
-    # Two levels of a very uneven mixture can look like one.
-    for count, expected in ((image, 200), ((levels > 2) & ~image, 200), (levels == 2, 190), (levels == 1, 210)):
-        assert abs(int(count.sum()) - expected) < 45
-    assert shown.min() >= 0 and shown.max() <= 1
 
 
 def slow_batch(step, generator):

@@ -1,9 +1,13 @@
 """Explorable "the landscape": drag a baseline and an input over a function of two features, and see who gets credit."""
 
 import numpy as np
+import torch
 
-from icg_book.kit.figures import as_array
+from icg.attribution import gradient, integrated_gradients
+from icg.shapley import Uniform, bshap, shap_values
+from icg_book.kit.figures import as_array, signed_cmap
 from icg_book.kit.page.explorable import Explorable, script_beside
+from icg_book.scenarios.landscapes import KNOTS, LANDSCAPES
 
 FEATURES = ("#00755a", "#a1389b")  # x1 and x2, on a light ground; landscape.css has the same
 
@@ -36,8 +40,6 @@ def landscape(
     Raises:
         ValueError: an unknown key or name, or a point outside of the function's square.
     """
-    from icg_book.scenarios.landscapes import KNOTS, LANDSCAPES
-
     functions = list(LANDSCAPES) if functions is None else list(functions)
     for key in [*functions, function]:
         if key not in LANDSCAPES:
@@ -84,10 +86,7 @@ def _point(chosen, what: str, point) -> list[float]:
 
 def draw_ground(ax, chosen) -> None:
     """Draw a landscape's output on a square: white 0 to grey 1 as in the paper, signed colours where it is signed."""
-    import torch
     from matplotlib.colors import LinearSegmentedColormap, Normalize
-
-    from icg_book.kit.figures import signed_cmap
 
     side = torch.linspace(chosen.low, chosen.high, 301, dtype=torch.float64)
     values = chosen(torch.cartesian_prod(side, side)).reshape(301, 301).T.numpy()
@@ -105,10 +104,6 @@ def draw_ground(ax, chosen) -> None:
 
 def draw_path(ax, chosen, start, end, n: int = 26) -> None:
     """Draw a path with the gradients it meets: a horizontal arrow is x1's, a vertical one x2's; both point uphill."""
-    import torch
-
-    from icg.attribution import gradient
-
     start, end = np.asarray(start, float), np.asarray(end, float)
     points = start + (np.arange(n)[:, None] + 0.5) / n * (end - start)
     slopes = gradient(chosen, torch.tensor(points)).numpy()
@@ -128,11 +123,7 @@ def draw_path(ax, chosen, start, end, n: int = 26) -> None:
 
 def _static(chosen, start, end):
     """Path and bars, for pages where scripts are off."""
-    import torch
     from matplotlib.figure import Figure
-
-    from icg.attribution import integrated_gradients
-    from icg.shapley import Uniform, bshap, shap_values
 
     x, b = (torch.tensor([p], dtype=torch.float64) for p in (end, start))
     found = {

@@ -1,60 +1,30 @@
+// uses networks.js
+// uses charts.js
 // "Pick the baseline from the picture": a grey, or the grey of a pixel, as the baseline of Integrated Gradients.
 
 function build(root, stage, data, colours) {
-  const n = data.size, plane = n * n, top = data.levels, classes = data.classes;
-  const layers = data.layers.map((layer) => {
-    const whole = new Int16Array(unpack(layer.weights, 2 * layer.inputs * layer.bias.length).buffer);
-    return { weights: Float64Array.from(whole, (w) => w * layer.scale), bias: layer.bias, inputs: layer.inputs };
-  });
+  const n = data.size, plane = n * n, top = data.levels, classes = data.classes, network = openNetwork(data.network, n);
   const cases = data.cases.map((c) => {
     const levels = unpack(c.levels, plane);
     return { ...c, levels, values: Float64Array.from(levels, (v) => v / top), inks: levels.filter((v) => v === c.ink).length };
   });
 
-  // ---- the network: layers of weights and biases with tanh between them, then softmax
-  function times(layer, values) { // weights times values, without the bias
-    const { weights, inputs } = layer, out = new Float64Array(layer.bias.length);
-    for (let j = 0, at = 0; j < out.length; j++) for (let i = 0; i < inputs; i++, at++) out[j] += weights[at] * values[i];
-    return out;
-  }
-  function back(layer, upper) { // transposed weights times upper
-    const { weights, inputs } = layer, out = new Float64Array(inputs);
-    for (let j = 0, at = 0; j < upper.length; j++) for (let i = 0; i < inputs; i++, at++) out[i] += weights[at] * upper[j];
-    return out;
-  }
-  // From what the first layer makes of the input (without bias): all probabilities, and the gradient of one of them.
-  function run(first, label) {
-    const hidden = [];
-    let sums = first;
-    for (let k = 0; ; k++) {
-      const bias = layers[k].bias;
-      sums = sums.map((s, j) => s + bias[j]);
-      if (k === layers.length - 1) break;
-      hidden.push(sums.map(Math.tanh));
-      sums = times(layers[k + 1], hidden[k]);
-    }
-    const most = Math.max(...sums), exp = sums.map((s) => Math.exp(s - most)), total = exp.reduce((x, y) => x + y);
-    const p = exp.map((e) => e / total);
-    let gradient = p.map((q, k) => p[label] * ((k === label ? 1 : 0) - q));
-    for (let k = layers.length - 1; k > 0; k--) {
-      const values = hidden[k - 1];
-      gradient = back(layers[k], gradient).map((g, j) => g * (1 - values[j] * values[j]));
-    }
-    return { p: p[label], all: p, gradient };
-  }
-  const probabilities = (values) => Array.from(run(times(layers[0], values), 0).all);
+  const probabilities = (values) => softmax(network.forward(values));
   const flat = (grey) => new Float64Array(plane).fill(grey);
 
-  // Integrated Gradients from one baseline by the middle rule. The first layer is linear, so only what it makes of the
-  // two ends is needed on the way, and its gradient is taken back to the pixels once, at the end.
+  // Integrated Gradients from one baseline by the middle rule. Along the path the first layers are straight, so only what they
+  // make of the two ends is needed on the way, and their gradient is taken back to the pixels once, at the end.
   function integrate(values, baseline, label) {
-    const start = times(layers[0], baseline), end = times(layers[0], values), sum = new Float64Array(start.length);
+    const front = (input) => network.forward(input, 0, network.straight).slice();
+    const rest = (middle) => softmax(network.forward(middle, network.straight));
+    const start = front(baseline), end = front(values), sum = new Float64Array(start.length);
     for (let k = 0; k < data.steps; k++) {
-      const a = (k + 0.5) / data.steps;
-      run(start.map((s, j) => s + a * (end[j] - s)), label).gradient.forEach((g, j) => { sum[j] += g / data.steps; });
+      const a = (k + 0.5) / data.steps, p = rest(start.map((s, j) => s + a * (end[j] - s)));
+      const slope = network.backward(p.map((q, j) => p[label] * ((j === label ? 1 : 0) - q)), network.straight);
+      for (let j = 0; j < sum.length; j++) sum[j] += slope[j] / data.steps;
     }
-    const mean = back(layers[0], sum);
-    return { mean, credit: mean.map((g, i) => (values[i] - baseline[i]) * g), from: run(start, label).p, to: run(end, label).p };
+    const mean = network.backward(sum, 0, network.straight).slice();
+    return { mean, credit: mean.map((g, i) => (values[i] - baseline[i]) * g), from: rest(start)[label], to: rest(end)[label] };
   }
 
   // The mean over grey baselines (whole hundredths), and what the page says of it.
@@ -82,7 +52,7 @@ function build(root, stage, data, colours) {
     const curve = curves[index], until = performance.now() + 12;
     while (curve.length <= top && performance.now() < until) curve.push(attribute(index, [curve.length]).onInk);
     if (index !== state.index) return;
-    chart.draw();
+    shares.draw();
     if (curve.length <= top) setTimeout(() => grow(index));
   }
 
@@ -116,7 +86,9 @@ function build(root, stage, data, colours) {
   });
 
   const sum = el("p", { class: "icg-x-readout icg-pb-pixel-line" });
-  const chart = shareChart((grey) => take([grey]));
+  const shares = chart({ left: 60, right: 14, top: 38, bottom: 22, height: 150 }, {
+    scales: () => state.result && [[0, top], [-0.03, 1.03]], draw: drawShares, pick: (level) => take([Math.round(level)]),
+  });
   const swatch = el("span", { class: "icg-pb-swatch", "aria-hidden": "true" });
   const slide = el("input", {
     type: "range", min: 0, max: top, step: 1, "aria-label": "Grey of the baseline", class: "icg-pb-grey",
@@ -131,7 +103,7 @@ function build(root, stage, data, colours) {
     el("div", { class: "icg-x-panels icg-pb-panels" }, picture.node, start.node, credit.node, blind.node),
     el("div", { class: "icg-x-keys" }, el("span", { class: "icg-x-note" }, "Press a pixel: its grey becomes the baseline."),
       signedLegend(colours, "of the credit")),
-    sum, caption, chart.node, el("div", { class: "icg-x-scrub" }, swatch, slide), readout, spoken.node);
+    sum, caption, shares.node, el("div", { class: "icg-x-scrub" }, swatch, slide), readout, spoken.node);
 
   // ---- choosing
   function choose(index) { // another picture; a preset stays what it is called
@@ -159,11 +131,6 @@ function build(root, stage, data, colours) {
 
   // ---- drawing
   const grey2 = (level) => number(level / top, 2);
-  function percent(share) { // one decimal near the ends; 0 % and 100 % only where they are exact
-    const off = Math.min(share, 1 - share);
-    if (off > 0 && off < 0.0005) return (share < 0.5 ? "<0.1" : ">99.9") + " %";
-    return number(100 * share, off > 0 && off < 0.0995 ? 1 : 0) + " %";
-  }
   const P = (value) => el("span", {}, "P(" + classes[cases[state.index].label] + ") = ", el("b", {}, number(value, 3)));
 
   function draw() {
@@ -196,7 +163,7 @@ function build(root, stage, data, colours) {
       : el("span", {}, "(" + grey2(c.levels[i]) + " − " + grey2(state.greys[0]) + ") × mean gradient ", b(signed(r.mean[i], 4)), " = credit ", b(signed(r.credit[i], 4))));
 
     caption.textContent = words(c, r, name);
-    chart.set({ y: curves[state.index], ink: c.ink, ground: c.ground, grey: two ? null : state.greys[0], share: r.onInk });
+    shares.draw();
     slide.value = two ? top / 2 : state.greys[0];
     slide.classList.toggle("icg-pb-off", two);
     slide.setAttribute("aria-valuetext", two ? "black and white, averaged" : "grey " + grey2(state.greys[0]));
@@ -232,37 +199,17 @@ function build(root, stage, data, colours) {
   }
 
   // The glyph's share of the credit for every grey, with the picture's two greys marked.
-  function shareChart(choose) {
-    const left = 60, right = 14, above = 38, height = 150, below = 22;
-    const node = svg("svg", { class: "icg-x-chart", height, "aria-hidden": "true" });
-    let now = null;
-    const px = (grey) => left + (node.clientWidth - left - right) * grey / top;
-    const py = (share) => above + (height - above - below) * (1.03 - share) / 1.06;
-    function draw() {
-      if (!now || node.clientWidth < 80) return;
-      node.setAttribute("viewBox", "0 0 " + node.clientWidth + " " + height);
-      const text = (x, y, anchor, what, kind) => svg("text", { x, y, "text-anchor": anchor, class: kind || "" }, what);
-      const mark = (grey, what) => svg("g", {},
-        svg("line", { x1: px(grey), x2: px(grey), y1: above - 6, y2: height - below, class: "icg-x-here" }),
-        text(px(grey), above - 9, grey < 0.1 * top ? "start" : grey > 0.9 * top ? "end" : "middle", what));
-      const d = now.y.map((share, grey) => (grey ? "L" : "M") + px(grey).toFixed(1) + " " + py(share).toFixed(1)).join("");
-      node.replaceChildren(
-        text(0, 12, "start", "credit on the glyph, by the baseline’s grey", "icg-x-axis"),
-        ...[0, 0.5, 1].map((t) => svg("g", {}, svg("line", { x1: left, x2: px(top), y1: py(t), y2: py(t), class: "icg-x-grid" }),
-          text(left - 8, py(t) + 4, "end", percent(t)))),
-        ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(px(t * top), height - 5, "middle", number(t))),
-        mark(now.ink, "glyph’s grey"), mark(now.ground, "ground’s grey"),
-        svg("path", { d, class: "icg-x-line icg-x-past" }),
-        now.grey === null ? svg("line", { x1: left, x2: px(top), y1: py(now.share), y2: py(now.share), class: "icg-pb-both" })
-          : svg("circle", { cx: px(now.grey), cy: py(now.share), r: 6, class: "icg-x-dot" }));
-    }
-    draggable(node, (share) => {
-      const inside = (share * node.clientWidth - left) / (node.clientWidth - left - right);
-      choose(Math.round(top * Math.min(1, Math.max(0, inside))));
-    });
-    if (window.ResizeObserver) new ResizeObserver(draw).observe(node);
-    else window.addEventListener("resize", draw);
-    return { node, draw, set: (what) => { now = what; draw(); } };
+  function drawShares(plot) {
+    const { ink, ground } = cases[state.index], share = state.result.onInk;
+    const mark = (level, what) => svg("g", {}, plot.upright(level, "icg-x-here", plot.top - 6),
+      svgText(plot.x(level), plot.top - 9, level < 0.1 * top ? "start" : level > 0.9 * top ? "end" : "middle", what));
+    return [
+      svgText(0, 12, "start", "credit on the glyph, by the baseline’s grey", "icg-x-axis"),
+      ...plot.grid([0, 0.5, 1], 8, percent),
+      ...plot.below([0, 0.25, 0.5, 0.75, 1].map((t) => t * top), 17, (level) => number(level / top)),
+      mark(ink, "glyph’s grey"), mark(ground, "ground’s grey"),
+      plot.line(curves[state.index].map((y, level) => [level, y]), "icg-x-line icg-x-past"),
+      state.greys.length > 1 ? plot.across(share, "icg-pb-both") : plot.dot(state.greys[0], share, 6, "icg-x-dot")];
   }
 
   root.__explorable = { state, cases, probabilities, attribute, curves, choose, take, pick };

@@ -1,14 +1,11 @@
 """Explorable "pick the baseline from the picture": choose a grey as the baseline and see what it cannot see."""
 
-import copy
-
-import numpy as np
 import torch
-from torch import nn
 
 from icg.attribution import integrated_gradients
 from icg_book.kit.figures import image_grid
 from icg_book.kit.page.explorable import Explorable, pack, script_beside
+from icg_book.kit.page.networks import pack_network
 from icg_book.scenarios.glyphs import CLASSES, LEVELS, SIZE, Glyphs
 
 STEPS = 64  # of the middle rule, as in icg.integrated_gradients
@@ -26,9 +23,9 @@ def pick_baseline(
     """Choose a grey, or the grey of a pixel, as a constant baseline; Integrated Gradients are computed in the page.
 
     Args:
-        model: a ``Sequential`` of ``Flatten`` and of ``Linear`` layers with ``Tanh`` between them, from
-            ``(N, 1, 16, 16)`` to logits ``(N, 5)``, such as ``icg.artifacts.load_model("glyphs")``. Its weights travel
-            as 16-bit numbers; `as_in_page` gives the model that the page computes with.
+        model: from ``(N, 1, 16, 16)`` to logits ``(N, 5)``, of layers that :mod:`icg_book.kit.page.networks` can pack,
+            in eval mode, such as ``icg.artifacts.load_model("glyphs")``.
+            :func:`icg_book.kit.page.networks.as_in_page` gives the model that the page computes with.
         pictures: of two flat greys each (``icg_book.scenarios.glyphs.examples()``), every one with a glyph.
         title, alt: heading and description of the static picture.
         fallback: static picture (PNG bytes, path or figure); by default the first picture with four baselines.
@@ -36,52 +33,18 @@ def pick_baseline(
     Raises:
         ValueError: another kind of model, or a picture without a glyph or with noise.
     """
-    layers = [_pack_layer(layer) for layer in _linear_layers(model)]
+    network = pack_network(model, SIZE, len(CLASSES))
+    if network["channels"] > 1:
+        raise ValueError("expected a network of values alone, got a certainty-aware one")
     if not isinstance(pictures, Glyphs) or len(pictures) == 0:
         raise ValueError(
             f"expected pictures as icg_book.scenarios.glyphs.Glyphs, at least one, got {type(pictures).__name__}"
         )
     cases = [_pack_picture(pictures, k) for k in range(len(pictures))]
-    data = {"layers": layers, "cases": cases, "classes": CLASSES, "levels": LEVELS, "size": SIZE, "steps": STEPS}
+    data = {"network": network, "cases": cases, "classes": CLASSES, "levels": LEVELS, "size": SIZE, "steps": STEPS}
     return Explorable(
         script_beside(__file__), data, title, alt, _static(model, pictures[:1]) if fallback is None else fallback
     )
-
-
-def as_in_page(model) -> nn.Module:
-    """A copy of the model with its weights rounded as they are for the page: what the page's numbers are equal to."""
-    model = copy.deepcopy(model)
-    for layer in _linear_layers(model):
-        whole, scale = _whole(layer)
-        layer.weight.data = torch.from_numpy(whole * np.float64(scale)).to(layer.weight)
-    return model
-
-
-def _linear_layers(model) -> list[nn.Linear]:
-    kinds = [type(layer) for layer in model] if isinstance(model, nn.Sequential) else []
-    if len(kinds) < 2 or kinds != [nn.Flatten, nn.Linear] + [nn.Tanh, nn.Linear] * ((len(kinds) - 2) // 2):
-        got = ", ".join(kind.__name__ for kind in kinds) or type(model).__name__
-        raise ValueError(f"expected a Sequential of Flatten, then Linear layers with Tanh between them, got {got}")
-    layers = [layer for layer in model if isinstance(layer, nn.Linear)]
-    ends = layers[0].in_features, layers[-1].out_features
-    if ends != (SIZE * SIZE, len(CLASSES)):
-        raise ValueError(
-            f"expected a model from {SIZE * SIZE} values to {len(CLASSES)} classes, got {ends[0]} to {ends[1]}"
-        )
-    return layers
-
-
-def _whole(layer: nn.Linear) -> tuple[np.ndarray, float]:
-    """Weights as int16 and what one unit is worth."""
-    weights = layer.weight.detach().cpu().double().numpy()
-    scale = float(f"{np.abs(weights).max() / 32767 or 1.0:.9g}")
-    return np.rint(weights / scale).clip(-32767, 32767).astype("<i2"), scale
-
-
-def _pack_layer(layer: nn.Linear) -> dict:
-    whole, scale = _whole(layer)
-    bias = [float(f"{b:.9g}") for b in layer.bias.detach().double().tolist()]
-    return {"weights": pack(whole.view(np.uint8)), "scale": scale, "bias": bias, "inputs": layer.in_features}
 
 
 def _pack_picture(pictures: Glyphs, k: int) -> dict:

@@ -1,3 +1,6 @@
+// uses packed.js
+// uses charts.js
+// uses player.js
 // "Scrub the path": input, gradient and attribution so far at each position of a path.
 
 function build(root, stage, data, colours) {
@@ -7,7 +10,7 @@ function build(root, stage, data, colours) {
     certainty: { short: "certainty", axis: "certainty (0: nothing known, 1: all)" },
     draw: { short: "draw", axis: "number of draws" },
   };
-  const state = { index: 0, step: 0, timer: null };
+  const state = { index: 0, step: 0 };
   const unpacked = new Map();
 
   // The arrays of a case, unpacked when it is first looked at.
@@ -36,15 +39,20 @@ function build(root, stage, data, colours) {
   const markBox = el("input", { type: "checkbox", onchange: drawMarks });
   const markNames = el("span", { class: "icg-x-names" });
   const marks = el("label", { class: "icg-x-check" }, markBox, "Mark", markNames);
-  const scrubber = el("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => { pause(); go(Number(scrubber.value)); } });
-  const icon = svg("path", {});
-  const play = el("button", { type: "button", class: "icg-x-play", onclick: () => (state.timer ? pause() : start()) },
-    svg("svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true" }, icon));
+  const scrubber = el("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => { play.pause(); go(Number(scrubber.value)); } });
+  const last = () => cases[state.index].positions.length - 1;
+  const play = player({
+    begin: () => { if (state.step === last()) go(0); },
+    wait: () => Math.max(40, Math.min(250, 5000 / last())), // about five seconds for a path
+    step: () => { go(state.step + 1); return state.step === last(); },
+  });
 
   const input = panel("Input", "the interpolated input at this position");
   const gradient = panel("Gradient here", "the gradient of the output at this position; orange positive, blue negative");
   const gathered = panel("Gathered so far", "the attribution gathered up to this position; orange positive, blue negative");
-  const chart = lineChart((position) => { pause(); go(nearest(position)); });
+  const curve = chart({ left: 60, right: 14, top: 24, bottom: 38, height: 132 }, {
+    scales, draw: drawCurve, pick: (position) => { play.pause(); go(nearest(position)); },
+  });
   const readout = el("p", { class: "icg-x-readout" });
   const spoken = speaker();
   const caption = el("p", { class: "icg-x-caption" });
@@ -53,8 +61,8 @@ function build(root, stage, data, colours) {
     el("div", { class: "icg-x-controls" }, imageMenu, methodMenu),
     el("div", { class: "icg-x-panels" }, input.node, gradient.node, gathered.node),
     el("div", { class: "icg-x-keys" }, marks, signedLegend(colours, "of each map")),
-    chart.node,
-    el("div", { class: "icg-x-scrub" }, play, scrubber),
+    curve.node,
+    el("div", { class: "icg-x-scrub" }, play.node, scrubber),
     readout, spoken.node, caption);
 
   // ---- moving
@@ -62,42 +70,18 @@ function build(root, stage, data, colours) {
     const distance = cases[state.index].positions.map((p) => Math.abs(p - position));
     return distance.indexOf(Math.min(...distance));
   }
-  function start() {
-    const last = cases[state.index].positions.length - 1;
-    if (state.step === last) go(0);
-    const pauseBetween = Math.max(40, Math.min(250, 5000 / last)); // about five seconds for a path
-    state.timer = setInterval(() => {
-      go(state.step + 1);
-      if (state.step === last) pause();
-    }, pauseBetween);
-    drawPlay();
-  }
-  function pause() {
-    clearInterval(state.timer);
-    state.timer = null;
-    drawPlay();
-  }
-  function drawPlay() {
-    icon.setAttribute("d", state.timer ? "M6 4h4v16H6zM14 4h4v16h-4z" : "M7 4v16l13-8z");
-    play.setAttribute("aria-label", state.timer ? "Pause" : "Play");
-    play.title = state.timer ? "Pause" : "Play";
-  }
 
   // Another case: keep the share of the path that was reached.
   function choose(index) {
-    const share = state.step / (cases[state.index].positions.length - 1), c = cases[index], last = c.positions.length - 1;
-    pause();
+    const share = state.step / last(), c = cases[index];
+    play.pause();
     state.index = index;
     imageMenu.fill(images, images.indexOf(c.image));
     methodMenu.fill(methodsOf(c.image), methodsOf(c.image).indexOf(c.method));
-    scrubber.max = last;
+    scrubber.max = last();
     scrubber.setAttribute("aria-label", c.parameter);
-    chart.set({
-      x: c.curve.x, y: c.curve.y, from: c.positions[0], to: c.positions[last],
-      label: c.curve_label, axis: words[c.parameter].axis,
-    });
     drawMarks();
-    go(Math.round(share * last));
+    go(Math.round(share * last()));
   }
 
   function drawMarks() {
@@ -114,17 +98,38 @@ function build(root, stage, data, colours) {
     }
   }
 
+  // ---- the curve of the output: a dot moves along it, and what lies behind the dot is drawn bold
+  const outputAt = (step) => interpolate(cases[state.index].curve.x, cases[state.index].curve.y, cases[state.index].positions[step]);
+  function scales() {
+    const { positions, curve: { y } } = cases[state.index], low = Math.min(...y), high = Math.max(...y), pad = (high - low) * 0.06 || 1;
+    return [[positions[0], positions[last()]], unit(y) ? [-0.03, 1.03] : [low - pad, high + pad]];
+  }
+  function unit(y) { return Math.min(...y) >= -0.02 && Math.max(...y) <= 1.02; } // a probability
+  function drawCurve(plot) {
+    const c = cases[state.index], points = c.curve.x.map((x, i) => [x, c.curve.y[i]]);
+    const here = c.positions[state.step], output = outputAt(state.step);
+    return [
+      svgText(0, 12, "start", c.curve_label, "icg-x-axis"),
+      ...plot.grid(unit(c.curve.y) ? [0, 0.5, 1] : niceTicks(plot.low, plot.high, 3)),
+      ...plot.below(niceTicks(plot.from, plot.to, plot.right < 406 ? 2 : 4), 16),
+      plot.name(words[c.parameter].axis, 127),
+      plot.upright(here, "icg-x-here"),
+      plot.line(points, "icg-x-line"),
+      plot.line(points.filter((p) => p[0] < here).concat([[here, output]]), "icg-x-line icg-x-past"),
+      plot.dot(here, output, 6, "icg-x-dot")];
+  }
+
   function go(step) {
     const c = cases[state.index], a = arrays(state.index), plane = c.width * c.height;
     const part = (values) => values.subarray(step * plane, (step + 1) * plane);
     state.step = step;
     scrubber.value = step;
-    scrubber.style.setProperty("--done", 100 * step / (c.positions.length - 1) + "%");
+    scrubber.style.setProperty("--done", 100 * step / last() + "%");
     paint(input.canvas, c.width, c.height, part(a.frames), grey);
     paint(gradient.canvas, c.width, c.height, part(a.gradients), colours);
     paint(gathered.canvas, c.width, c.height, part(a.gathered), colours);
 
-    const position = c.positions[step], output = interpolate(c.curve.x, c.curve.y, position), change = output - c.curve.y[0];
+    const position = c.positions[step], output = outputAt(step), change = output - c.curve.y[0];
     const known = c.certainty ? c.certainty[step] : null;
     input.canvas.style.opacity = known === null ? 1 : known; // uncertain pixels let the hatching through
     input.note.textContent = known === null ? "black 0, white 1" : known === 0 ? "nothing known"
@@ -134,7 +139,7 @@ function build(root, stage, data, colours) {
     gradient.note.replaceChildren(el("span", {}, "max " + number(c.scales[step])),
       el("span", {}, (share > 0 && share < 0.1 ? "<0.1" : number(share, share < 9.95 ? 1 : 0)) + " % of peak"));
     gathered.note.textContent = "scale ±" + number(c.scale);
-    chart.move(position, output);
+    curve.draw();
 
     const w = words[c.parameter], at = w.short + " = " + number(position, c.parameter === "draw" ? 0 : 3);
     const facts = [[w.short, number(position, c.parameter === "draw" ? 0 : 3)], ["output", number(output, 3)]];
@@ -150,7 +155,7 @@ function build(root, stage, data, colours) {
 
   markBox.checked = true;
   // Start part of the way along: at the very start there is nothing to see yet.
-  state.step = Math.round(0.5 * (cases[0].positions.length - 1));
+  state.step = Math.round(0.5 * last());
   choose(0);
-  root.__explorable = { cases, arrays, state, go, choose };
+  root.__explorable = { cases, arrays, state, go, choose, playing: play.playing };
 }

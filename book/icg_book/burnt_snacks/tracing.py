@@ -9,6 +9,9 @@ import torch
 from torch import Tensor
 
 from icg.attribution import gradient, integrated_gradients
+from icg.certainty import join
+from icg.measures import dilate
+from icg_book.scenarios.burnt_snacks import BurntSnacks
 
 
 class Trace(NamedTuple):
@@ -61,3 +64,37 @@ def trace_draws(model, inputs: Tensor, baselines: Tensor, *, target: int, output
     points = start + alpha * (inputs - start)
     gradients = gradient(model, points, target=target, output=output)
     return Trace(points, gradients, ((inputs - start) * gradients / n).cumsum(0))
+
+
+class Square(NamedTuple):
+    """A square on the path from black: its name and lightness ``level`` in the image, and the ``credit`` that its
+    pixels (grown by one) have gathered up to each of ``K`` positions, ``(K,)``."""
+
+    name: str
+    level: float
+    credit: Tensor
+
+
+class SquaresOnPath(NamedTuple):
+    """The path from black to one image: positions ``(K,)``, the probability of class 1 there ``(K,)``, and all squares,
+    the dark ones first."""
+
+    positions: Tensor
+    probability: Tensor
+    squares: list[Square]
+
+
+def trace_squares(model, image: BurntSnacks, steps: int = 400) -> SquaresOnPath:
+    """Integrated Gradients of the probability of class 1, from black to one image, square by square."""
+    positions = torch.linspace(0, 1, steps + 1)
+    black, known = join(torch.zeros_like(image.images)), join(image.images)
+    trace = trace_path(model, black, known, positions, target=1, output="probability", n_steps=1)
+    with torch.no_grad():
+        probability = model(trace.points).softmax(1)[:, 1]
+    squares = []
+    for kind, objects in (("dark", image.dark), ("light", image.light)):
+        for mask in (objects == k for k in objects.unique() if k > 0):
+            level = image.images[mask].max().item()
+            credit = (trace.gathered[:, :1] * dilate(mask)).flatten(1).sum(1)
+            squares.append(Square(f"{kind} square ({level:.2f})", level, credit))
+    return SquaresOnPath(positions, probability, squares)

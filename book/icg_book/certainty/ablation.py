@@ -29,9 +29,9 @@ from icg.damage import (
     uniform_noise,
 )
 from icg.measures import dilate, mass_share, neutrality, probabilities
-from icg.models import CertainGlyphsNet, GatedGlyphsNet
 from icg.training import Recipe, train
 from icg_book.kit.intervals import interval
+from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
 from icg_book.kit.records import provenance, write_json, write_result
 from icg_book.scenarios import certain_glyphs, glyphs
 

@@ -1,12 +1,10 @@
-// uses networks.js
+// uses damage_maths.js
+// uses charts.js
 // "Damage": lose a picture pixel by pixel, as in certainty training, and ask a network what it still sees.
 
 function build(root, stage, data, colours) {
-  const n = data.size, plane = n * n, classes = data.classes, prior = 1 / classes.length, inputs = 1000;
-  const levels = unpack(data.pictures, plane * data.labels.length);
-  const pictures = data.labels.map((label, k) => ({
-    label, values: Float64Array.from(levels.subarray(k * plane, (k + 1) * plane), (v) => v / data.levels),
-  }));
+  const n = data.size, plane = n * n, classes = data.classes, prior = 1 / classes.length;
+  const maths = damageMaths(data), { pictures, networks, inputs, predict, logitOf, density, damage, extentsOf, counts, at } = maths;
   const KINDS = [
     { key: "uniform", name: "uniform, i.i.d." },
     { key: "bernoulli", name: "Bernoulli" },
@@ -14,99 +12,9 @@ function build(root, stage, data, colours) {
   ];
   const SOURCES = [{ key: "noise", name: "noise" }, { key: "another", name: "another picture" }];
 
-  // ---- the networks
-
-  const networks = data.networks.map((network) => openNetwork(network, n));
-  // Class probabilities. An ordinary network is shown the values only.
-  function predict(index, values, certainty) {
-    const network = networks[index], input = new Float64Array(network.channels * plane);
-    input.set(values);
-    if (network.channels > 1) input.set(certainty, plane);
-    return softmax(network.forward(input));
-  }
-
-  // ---- certainties: the formulas of icg.damage
-
-  // Mean of the density proportional to exp(logit c) on [0, 1]; near 0 by its series, where the formula is 0/0.
-  function meanOf(logit) {
-    const h = logit / 2;
-    return 0.5 + 0.5 * (Math.abs(h) < 0.03 ? h / 3 - h ** 3 / 45 + 2 * h ** 5 / 945 : 1 / Math.tanh(h) - 1 / h);
-  }
-  // Its inverse by Newton's method, from Cohen's rational approximation.
-  function logitOf(mean) {
-    const m = Math.min(1 - 1e-7, Math.max(-1 + 1e-7, 2 * mean - 1));
-    let h = m * (3 - m * m) / (1 - m * m);
-    for (let k = 0; k < 6; k++) {
-      const slope = Math.abs(h) < 1e-2 ? 1 / 3 - h * h / 15 : 1 / (h * h) - Math.sinh(Math.min(300, Math.max(-300, h))) ** -2;
-      h -= (2 * meanOf(2 * h) - 1 - m) / slope;
-    }
-    return 2 * h;
-  }
-  function quantile(u, logit) {
-    if (logit > 0) return 1 - quantile(1 - u, -logit);
-    if (logit > -1e-3) return u + 0.5 * logit * u * (1 - u);
-    return Math.min(1, Math.max(0, Math.log1p(u * Math.expm1(logit)) / logit));
-  }
-  const density = (c, logit) => (Math.abs(logit) < 1e-9 ? 1 : logit * Math.exp(logit * (c - (logit > 0 ? 1 : 0))) / (logit > 0 ? -Math.expm1(-logit) : Math.expm1(logit)));
-
-  // Certainties of one input from uniform numbers `u`. Moving the mean moves them all one way: the draw stays the same.
-  function certainties(kind, mean, u) {
-    if (kind === "uniform") return u.slice();
-    if (kind === "bernoulli") return u.map((v) => (v < mean ? 1 : 0));
-    const logit = logitOf(mean);
-    return u.map((v) => quantile(v, logit));
-  }
-
-  // ---- damage
-
-  // Uniform numbers in [0, 1) that a seed gives again (mulberry32); one stream for each purpose.
-  function random(seed, stream) {
-    let a = (Math.imul(seed, 0x9e3779b1) ^ Math.imul(stream, 0x85ebca6b)) | 0;
-    a = Math.imul(a ^ (a >>> 16), 0x21f0aaad);
-    return () => {
-      a = (a + 0x6d2b79f5) | 0;
-      let t = Math.imul(a ^ (a >>> 15), a | 1);
-      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
-  }
-  function numbers(seed, stream) {
-    const next = random(seed, stream);
-    return Float64Array.from({ length: plane }, next);
-  }
-  const meanAll = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-
-  // D(x, c): every pixel stays with probability c and is replaced otherwise.
-  function damage({ picture, seed, kind, mean, source }) {
-    const certainty = certainties(kind, mean, numbers(seed, 1)), chance = numbers(seed, 2);
-    const skip = Math.floor(random(seed, 4)() * (pictures.length - 1)), other = skip + (skip >= picture ? 1 : 0);
-    const replacement = source === "noise" ? numbers(seed, 3) : pictures[other].values;
-    const lost = Array.from(chance, (v, i) => v >= certainty[i]);
-    const values = pictures[picture].values.map((v, i) => (lost[i] ? replacement[i] : v));
-    return { certainty, replacement, lost, values, other, nLost: lost.filter(Boolean).length, extent: 1 - meanAll(certainty) };
-  }
-
-  // Damage extents of many training inputs: a new mean for each, drawn from U(0, 1), where there is one to set.
-  const extents = {};
-  function extentsOf(kind) {
-    if (extents[kind]) return extents[kind];
-    const next = random(1, 5);
-    extents[kind] = Array.from({ length: inputs }, () => {
-      const mean = next();
-      return 1 - meanAll(certainties(kind, mean, Float64Array.from({ length: plane }, next)));
-    });
-    return extents[kind];
-  }
-  function counts(values, bins) {
-    const found = new Array(bins).fill(0);
-    for (const v of values) found[Math.min(bins - 1, Math.floor(v * bins))]++;
-    return found;
-  }
-
   // ---- the undamaged picture at one certainty everywhere
 
   const grid = Array.from({ length: 51 }, (_, k) => k / 50), curves = new Map();
-  const at = (network, picture, c) => predict(network, pictures[picture].values, new Float64Array(plane).fill(c));
   function curveOf(network, picture) {
     const key = network + " " + picture;
     if (!curves.has(key)) curves.set(key, []);
@@ -118,7 +26,7 @@ function build(root, stage, data, colours) {
     while (curve.length < grid.length && performance.now() < until) {
       curve.push(at(state.network, state.picture, grid[grid.length - 1 - curve.length]));
     }
-    chart.draw();
+    chances.draw();
     if (curve.length < grid.length) timer = setTimeout(grow);
   }
   let timer = null;
@@ -150,7 +58,9 @@ function build(root, stage, data, colours) {
   const switches = networks.map((network, k) => button(network.name, () => set({ network: k })));
   const bars = classes.map(barRow);
   const verdict = el("p", { class: "icg-x-note icg-dm-verdict" });
-  const chart = curveChart((c) => setC(c));
+  const chances = chart({ left: 34, right: 14, top: 12, bottom: 40, height: 166 }, {
+    scales: () => state.atC && [[0, 1], [-0.03, 1.03]], draw: drawChances, pick: setC,
+  });
   const cInput = el("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": "Certainty of every pixel of the undamaged picture",
     oninput: () => setC(Number(cInput.value)) });
   const reading = el("p", { class: "icg-x-readout icg-dm-reading" });
@@ -169,7 +79,7 @@ function build(root, stage, data, colours) {
         el("div", { role: "list", "aria-label": "Class probabilities" }, ...bars.map((b) => b.node)),
         el("div", { class: "icg-dm-bar icg-dm-scale", "aria-hidden": "true" }, el("span", {}), el("span", {}, el("em", { style: "left: " + 100 * prior + "%" }, "1/" + classes.length))),
         verdict),
-      el("div", {}, el("p", { class: "icg-x-label" }, "of the undamaged picture, at certainty c"), chart.node, el("div", { class: "icg-x-scrub icg-dm-scrub" }, cInput), reading)),
+      el("div", {}, el("p", { class: "icg-x-label" }, "of the undamaged picture, at certainty c"), chances.node, el("div", { class: "icg-x-scrub icg-dm-scrub" }, cInput), reading)),
     spoken.node);
 
   function nextPicture() { // the next one of the same class
@@ -197,7 +107,7 @@ function build(root, stage, data, colours) {
     cInput.setAttribute("aria-valuetext", "certainty " + number(state.c, 2) + ": " + words.join(", "));
     reading.replaceChildren(el("span", {}, "c = ", el("b", {}, number(state.c, 2))),
       ...classes.map((name, k) => el("span", { class: "icg-dm-" + k }, badge(k), name + " ", el("b", {}, number(state.atC[k], 2)))));
-    chart.draw();
+    chances.draw();
   }
 
   // ---- drawing
@@ -247,10 +157,6 @@ function build(root, stage, data, colours) {
     spoken.say("Mean certainty " + number(mean, 2) + ", " + d.nLost + " pixels lost. " + verdict.textContent);
   }
   function swatch(rgb) { return el("span", { class: "icg-dm-swatch", style: "background: rgb(" + rgb + ")", "aria-hidden": "true" }); }
-  const percent = (share) => {
-    const off = Math.min(share, 1 - share);
-    return (off < 0.0005 && off > 0 ? (share < 0.5 ? "<0.1" : ">99.9") : number(100 * share, off < 0.0995 ? 1 : 0)) + " %";
-  };
   function sentence(best, label) {
     const p = state.says[best], blind = networks[state.network].channels > 1 ? "" : " It is not told the certainty.";
     if (p < 1.5 * prior) return "Hardly anything is known: all classes are close to 1/" + classes.length + "." + blind;
@@ -293,78 +199,53 @@ function build(root, stage, data, colours) {
       },
     };
   }
-  const text = (x, y, anchor, what, kind) => svg("text", { x, y, "text-anchor": anchor, class: kind || "" }, what);
-  function watch(node, draw) {
-    if (window.ResizeObserver) new ResizeObserver(draw).observe(node);
-    else window.addEventListener("resize", draw);
-  }
-
   // Counts in equal bins of [0, 1], perhaps the curve that they are drawn from, and one marked place.
   function histogram(title, axis) {
-    const left = 34, right = 10, above = 22, height = 136, below = 36;
-    const node = svg("svg", { class: "icg-x-chart icg-dm-histogram", height, role: "img" });
-    const box = el("div", {}, el("p", { class: "icg-x-label" }, title), node);
     let now = null;
-    function draw() {
-      const width = node.clientWidth;
-      if (!now || width < 80) return;
-      node.setAttribute("viewBox", "0 0 " + width + " " + height);
-      const px = (x) => left + (width - left - right) * x, py = (y) => above + (height - above - below) * (1 - Math.min(1.04, y / now.top));
-      const step = 1 / now.counts.length, gap = Math.min(1, (px(step) - px(0)) / 8);
-      const line = now.line && now.line.map((y, i) => (i ? "L" : "M") + px(i / (now.line.length - 1)).toFixed(1) + " " + py(y).toFixed(1)).join("");
-      node.replaceChildren(
-        ...niceTicks(0, now.top, 2).map((t) => svg("g", {},
-          svg("line", { x1: left, x2: width - right, y1: py(t), y2: py(t), class: "icg-x-grid" }), text(left - 6, py(t) + 4, "end", number(t)))),
-        ...now.counts.map((k, i) => (k ? svg("rect", { x: px(i * step) + gap, width: px(step) - px(0) - 2 * gap, y: py(k), height: py(0) - py(k), class: "icg-dm-column" }) : "")),
-        line ? svg("path", { d: line, class: "icg-dm-density" }) : "",
-        svg("line", { x1: px(now.mark), x2: px(now.mark), y1: above - 4, y2: py(0), class: "icg-dm-mark" }),
-        text(px(now.mark), above - 8, now.mark < 0.25 ? "start" : now.mark > 0.75 ? "end" : "middle", now.words, "icg-dm-value"),
-        ...[0, 0.5, 1].map((t) => text(px(t), height - below + 15, "middle", number(t))),
-        text(px(0.5), height - 5, "middle", axis));
-    }
-    watch(node, draw);
+    const columns = chart({ left: 34, right: 10, top: 22, bottom: 36, height: 136, class: "icg-x-chart icg-dm-histogram", role: "img", "aria-hidden": null }, {
+      scales: () => now && [[0, 1], [0, now.top]],
+      draw(plot) {
+        const step = 1 / now.counts.length, wide = plot.x(step) - plot.x(0), gap = Math.min(1, wide / 8), cut = (v) => Math.min(1.04 * now.top, v);
+        return [
+          ...plot.grid(niceTicks(0, now.top, 2), 6),
+          ...now.counts.map((k, i) => k && svg("rect", { x: plot.x(i * step) + gap, width: wide - 2 * gap, y: plot.y(cut(k)), height: plot.y(0) - plot.y(cut(k)), class: "icg-dm-column" })),
+          now.line && plot.line(now.line.map((v, i) => [i / (now.line.length - 1), cut(v)]), "icg-dm-density"),
+          plot.upright(now.mark, "icg-dm-mark", plot.top - 4),
+          svgText(plot.x(now.mark), plot.top - 8, now.mark < 0.25 ? "start" : now.mark > 0.75 ? "end" : "middle", now.words, "icg-dm-value"),
+          ...plot.below([0, 0.5, 1], 15),
+          plot.name(axis, 131, "")];
+      },
+    });
     return {
-      node: box,
+      node: el("div", {}, el("p", { class: "icg-x-label" }, title), columns.node),
       set(what) {
         now = what;
-        node.setAttribute("aria-label", title + ", " + now.words);
-        draw();
+        columns.node.setAttribute("aria-label", title + ", " + now.words);
+        columns.draw();
       },
     };
   }
 
-  // Probability of every class against the certainty of all pixels; drag to move the marked certainty.
-  function curveChart(move) {
-    const left = 34, right = 14, above = 12, height = 166, below = 40;
-    const node = svg("svg", { class: "icg-x-chart", height, "aria-hidden": "true" });
-    function draw() {
-      const width = node.clientWidth;
-      if (!state.atC || width < 80) return;
-      node.setAttribute("viewBox", "0 0 " + width + " " + height);
-      const px = (c) => left + (width - left - right) * c, py = (p) => above + (height - above - below) * (1.03 - p) / 1.06;
-      const curve = curveOf(state.network, state.picture), label = pictures[state.picture].label;
-      const order = classes.map((_, k) => k).sort((a, b) => (a === label) - (b === label) || state.atC[a] - state.atC[b]); // the right class on top
-      const path = (k) => curve.map((p, i) => (i ? "L" : "M") + px(grid[grid.length - 1 - i]).toFixed(1) + " " + py(p[k]).toFixed(1)).join("");
-      node.replaceChildren(
-        ...[0, 0.5, 1].map((t) => svg("g", {}, svg("line", { x1: left, x2: width - right, y1: py(t), y2: py(t), class: "icg-x-grid" }), text(left - 6, py(t) + 4, "end", number(t)))),
-        svg("line", { x1: left, x2: width - right, y1: py(prior), y2: py(prior), class: "icg-dm-prior" }),
-        text(left - 6, py(prior) + 4, "end", "1/" + classes.length),
-        ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(px(t), height - below + 16, "middle", number(t))),
-        text(px(0.5), height - 6, "middle", "certainty c"),
-        svg("line", { x1: px(state.c), x2: px(state.c), y1: above - 6, y2: height - below, class: "icg-x-here" }),
-        ...order.map((k) => svg("path", { d: path(k), class: "icg-dm-curve icg-dm-" + k + (k === label ? " icg-dm-right" : "") })),
-        ...order.map((k) => {
-          const mark = badge(k);
-          mark.setAttribute("x", px(state.c) - 7);
-          mark.setAttribute("y", py(state.atC[k]) - 7);
-          return mark;
-        }));
-    }
-    draggable(node, (share) => move((share * node.clientWidth - left) / (node.clientWidth - left - right)));
-    watch(node, draw);
-    return { node, draw };
+  // Probability of every class against the certainty of all pixels, the right one on top.
+  function drawChances(plot) {
+    const curve = curveOf(state.network, state.picture), right = pictures[state.picture].label;
+    const order = classes.map((_, k) => k).sort((a, b) => (a === right) - (b === right) || state.atC[a] - state.atC[b]);
+    return [
+      ...plot.grid([0, 0.5, 1], 6),
+      plot.across(prior, "icg-dm-prior"),
+      svgText(plot.left - 6, plot.y(prior) + 4, "end", "1/" + classes.length),
+      ...plot.below([0, 0.25, 0.5, 0.75, 1], 16),
+      plot.name("certainty c", 160, ""),
+      plot.upright(state.c, "icg-x-here", plot.top - 6),
+      ...order.map((k) => plot.line(curve.map((p, i) => [grid[grid.length - 1 - i], p[k]]), "icg-dm-curve icg-dm-" + k + (k === right ? " icg-dm-right" : ""))),
+      ...order.map((k) => {
+        const mark = badge(k);
+        mark.setAttribute("x", plot.x(state.c) - 7);
+        mark.setAttribute("y", plot.y(state.atC[k]) - 7);
+        return mark;
+      })];
   }
 
-  root.__explorable = { state, pictures, networks, set, setC, damage, predict, certainties, meanOf, logitOf, quantile, density, random, numbers, extentsOf, counts, curveOf, grid };
+  root.__explorable = { ...maths, state, set, setC, curveOf, grid };
   set({});
 }

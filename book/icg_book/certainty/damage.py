@@ -2,8 +2,10 @@
 
 import torch
 
+from icg.artifacts import load_model
 from icg.certainty import join
 from icg.damage import continuous_bernoulli_certainty, damage
+from icg_book.kit.figures import show_image
 from icg_book.kit.page.explorable import Explorable, pack, script_beside
 from icg_book.kit.page.networks import pack_network
 from icg_book.scenarios.glyphs import CLASSES, LEVELS, SIZE, Glyphs, generate
@@ -40,8 +42,6 @@ def damage_explorable(
     Raises:
         ValueError: a network of other layers, shapes or classes; fewer than two pictures, or two that are equal.
     """
-    from icg.artifacts import load_model
-
     model = load_model("glyphs-certainty") if model is None else model
     compare = {ORDINARY: load_model("glyphs")} if compare is None else compare
     networks = {"trained with certainty": model, **compare}
@@ -85,8 +85,6 @@ def _static(model, pictures: Glyphs, k: int):
     """One picture at three mean certainties: certainty, mask, damaged picture, and what the network says."""
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
-
-    from icg_book.kit.figures import show_image
 
     means = torch.tensor([0.8, 0.4, 0.1])
     generator = torch.Generator().manual_seed(0)

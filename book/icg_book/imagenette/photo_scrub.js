@@ -1,13 +1,15 @@
+// uses packed.js
+// uses charts.js
+// uses player.js
 // "Scrub certainty over a photograph": the probabilities and the attribution gathered so far at each certainty, as they
 // were found on the real network. Between two stops everything runs straight, as the lines of the chart do.
 
 function build(root, stage, data, colours) {
   const NAMED = 0.2, MOST = 4; // classes with a line of their own: the explained, its rival, and who reaches this probability
   const SECONDS = 9, STILL = 450; // for the whole way; with little motion: milliseconds a stop
-  const still = () => typeof matchMedia === "function" && matchMedia("(prefers-reduced-motion: reduce)").matches;
   const percent = (p) => (p > 0 && p < 0.005 ? "<1 %" : Math.round(100 * p) + " %");
   const photographs = data.photographs.map(prepare);
-  const state = { index: 0, certainty: 0, blurred: false, behind: 0, playing: null };
+  const state = { index: 0, certainty: 0, blurred: false, behind: 0 };
 
   // ---- one photograph's numbers ----------------------------------------------------------------------------------
 
@@ -103,12 +105,28 @@ function build(root, stage, data, colours) {
   const behind = slider("photograph behind the map", { min: 0, max: 100, step: 5 }, (v) => v + " %", (v) => { state.behind = v / 100; show(); });
 
   const verdict = el("p", { class: "icg-ps-verdict" });
-  const chart = curves((certainty) => { pause(); go(certainty); });
+  const moving = svg("g", {});
+  const curves = chart({ left: 60, right: 14, top: 34, bottom: 40, height: 212 }, {
+    scales: () => [[0, 1], [0, 1]], draw: drawCurves, pick: (certainty) => { play.pause(); go(certainty); },
+  });
   const scrubber = el("input", { type: "range", min: 0, max: 1, step: "any", value: 0, "aria-label": "certainty of every pixel",
-    oninput: () => { pause(); go(Number(scrubber.value)); }, onkeydown: (event) => keys(event) });
-  const icon = svg("path", {});
-  const player = el("button", { type: "button", class: "icg-x-play", onclick: () => (state.playing ? pause() : play()) },
-    svg("svg", { viewBox: "0 0 24 24", width: 20, height: 20, "aria-hidden": "true" }, icon));
+    oninput: () => { play.pause(); go(Number(scrubber.value)); }, onkeydown: (event) => keys(event) });
+  // The stops lie where the answer changes: to take as long for each is to go slowly there.
+  let along = 0; // number of the stop, and the share of the way to the next
+  const play = player({
+    begin() {
+      if (state.certainty >= 1) go(0);
+      along = place(photographs[state.index], state.certainty).reduce((k, share) => k + share);
+    },
+    wait: () => (still() ? STILL : 0),
+    step(passed) {
+      const c = photographs[state.index].certainty, last = c.length - 1;
+      along = Math.min(last, still() ? Math.floor(along + 1e-6) + 1 : along + last * Math.min(100, passed) / (1000 * SECONDS));
+      const from = Math.min(last - 1, Math.floor(along));
+      go(along >= last ? 1 : c[from] + (along - from) * (c[from + 1] - c[from]));
+      return along >= last;
+    },
+  });
   const legend = el("ul", { class: "icg-ps-legend" });
   const sum = el("p", { class: "icg-ps-sum" }), parts = el("span", { class: "icg-x-note" });
   const spoken = speaker();
@@ -118,54 +136,39 @@ function build(root, stage, data, colours) {
     el("div", { class: "icg-ps-two" }, seen, map.node),
     given,
     el("div", { class: "icg-ps-tools" }, smooth, behind.node, signedLegend(colours)),
-    verdict, chart.node,
-    el("div", { class: "icg-x-scrub" }, player, scrubber),
+    verdict, curves.node,
+    el("div", { class: "icg-x-scrub" }, play.node, scrubber),
     legend, sum, parts, spoken.node,
     el("p", { class: "icg-x-caption" }, "The veil is a picture for us: the network is never shown a darker or greyer photograph. ",
       "Its pixel values stay as they are, and only the certainty channel goes from 0 (nothing may be relied on) to 1 (all of it)."));
 
   // ---- the chart: one line for each class ----------------------------------------------------------------------------
 
-  function curves(pick) {
-    const left = 60, right = 14, top = 34, height = 212, bottom = 40;
-    const node = svg("svg", { class: "icg-x-chart", height, "aria-hidden": "true" });
-    const fixed = svg("g", {}), moving = svg("g", {});
-    node.append(fixed, moving);
-    let photo = null, width = 0;
-    const px = (c) => left + (width - left - right) * c, py = (p) => top + (height - top - bottom) * (1 - p);
-    const text = (x, y, anchor, what, kind) => svg("text", { x, y, "text-anchor": anchor, class: kind || "" }, what);
-    const line = (k, kind) => svg("path", { class: "icg-ps-line " + kind,
-      d: photo.certainty.map((c, i) => (i ? "L" : "M") + px(c).toFixed(1) + " " + py(photo.probabilities[i][k]).toFixed(1)).join("") });
-
-    function draw() {
-      width = node.clientWidth;
-      if (!photo || width < 80) return;
-      node.setAttribute("viewBox", "0 0 " + width + " " + height);
-      fixed.replaceChildren(
-        text(0, 12, "start", "probability of each class", "icg-x-axis"),
-        ...[0, 0.5, 1].map((p) => svg("g", {}, svg("line", { x1: left, x2: width - right, y1: py(p), y2: py(p), class: "icg-x-grid" }), text(left - 8, py(p) + 4, "end", number(p)))),
-        ...[0, 0.25, 0.5, 0.75, 1].map((c) => text(px(c), height - bottom + 22, "middle", number(c))),
-        ...photo.certainty.map((c) => svg("line", { x1: px(c), x2: px(c), y1: height - bottom + 2, y2: height - bottom + 7, class: "icg-ps-stop" })),
-        text(left + (width - left - right) / 2, height - 3, "middle", "certainty of every pixel", "icg-x-axis"),
-        ...photo.rest.map((k) => line(k, "icg-ps-rest")),
-        ...photo.named.map((k, i) => line(k, "icg-ps-k" + i)).reverse());
-      move();
-    }
-    function move() {
-      if (!photo || width < 80) return;
-      const c = state.certainty, { p, sum } = numbersAt(photo, c), start = photo.own[0];
-      // The map's sum is a height, too: it lifts the probability from where it was at certainty 0 to the curve.
-      moving.replaceChildren(
-        svg("line", { x1: left, x2: px(c), y1: py(start), y2: py(start), class: "icg-x-here" }),
-        svg("line", { x1: px(c), x2: px(c), y1: top - 2, y2: height - bottom, class: "icg-ps-handle" }),
-        svg("line", { x1: px(c), x2: px(c), y1: py(start), y2: py(start + sum), class: "icg-ps-height " + (sum < 0 ? "icg-ps-against" : "icg-ps-for") }),
-        svg("path", { d: "M" + px(c) + " " + (top + 2) + "l-7 -7v-9h14v9z", class: "icg-ps-grip" }),
-        ...photo.named.map((k, i) => svg("circle", { cx: px(c), cy: py(p[k]), r: i ? 4.5 : 6, class: "icg-ps-dot icg-ps-k" + i })).reverse());
-    }
-    draggable(node, (share) => pick(Math.min(1, Math.max(0, (share * width - left) / (width - left - right)))));
-    if (window.ResizeObserver) new ResizeObserver(draw).observe(node);
-    else window.addEventListener("resize", draw);
-    return { node, set: (next) => { photo = next; draw(); }, move };
+  function drawCurves(plot) {
+    const photo = photographs[state.index];
+    const line = (k, kind) => plot.line(photo.certainty.map((c, i) => [c, photo.probabilities[i][k]]), "icg-ps-line " + kind);
+    move();
+    return [
+      svgText(0, 12, "start", "probability of each class", "icg-x-axis"),
+      ...plot.grid([0, 0.5, 1]),
+      ...plot.below([0, 0.25, 0.5, 0.75, 1], 22),
+      ...photo.certainty.map((c) => plot.upright(c, "icg-ps-stop", plot.bottom + 2, plot.bottom + 7)),
+      plot.name("certainty of every pixel", 209),
+      ...photo.rest.map((k) => line(k, "icg-ps-rest")),
+      ...photo.named.map((k, i) => line(k, "icg-ps-k" + i)).reverse(),
+      moving];
+  }
+  function move() {
+    const plot = curves.plot;
+    if (!plot) return;
+    const photo = photographs[state.index], c = state.certainty, { p, sum } = numbersAt(photo, c), start = photo.own[0], x = plot.x(c);
+    // The map's sum is a height, too: it lifts the probability from where it was at certainty 0 to the curve.
+    moving.replaceChildren(
+      svg("line", { x1: plot.left, x2: x, y1: plot.y(start), y2: plot.y(start), class: "icg-x-here" }),
+      plot.upright(c, "icg-ps-handle", plot.top - 2),
+      plot.upright(c, "icg-ps-height " + (sum < 0 ? "icg-ps-against" : "icg-ps-for"), plot.y(start), plot.y(start + sum)),
+      svg("path", { d: "M" + x + " " + (plot.top + 2) + "l-7 -7v-9h14v9z", class: "icg-ps-grip" }),
+      ...photo.named.map((k, i) => plot.dot(c, p[k], i ? 4.5 : 6, "icg-ps-dot icg-ps-k" + i)).reverse());
   }
 
   // ---- moving ------------------------------------------------------------------------------------------------------
@@ -177,52 +180,13 @@ function build(root, stage, data, colours) {
       PageDown: before - 4, PageUp: after + 4, Home: 0, End: last }[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    pause();
+    play.pause();
     go(c[Math.min(last, Math.max(0, to))]);
-  }
-
-  // The stops lie where the answer changes: to take as long for each is to go slowly there.
-  function play() {
-    const photo = photographs[state.index], c = photo.certainty, last = c.length - 1;
-    if (state.certainty >= 1) go(0);
-    const [k, share] = place(photo, state.certainty);
-    let at = k + share;
-    if (still()) {
-      state.playing = { stop: (id) => clearInterval(id), id: setInterval(() => {
-        at = Math.min(last, Math.floor(at + 1e-6) + 1);
-        go(c[at]);
-        if (at >= last) pause();
-      }, STILL) };
-    } else {
-      let then = null;
-      const step = (now) => {
-        if (then !== null) at = Math.min(last, at + last * Math.min(100, now - then) / (1000 * SECONDS));
-        then = now;
-        const from = Math.min(last - 1, Math.floor(at));
-        go(at >= last ? 1 : c[from] + (at - from) * (c[from + 1] - c[from]));
-        if (at >= last) pause();
-        else state.playing.id = requestAnimationFrame(step);
-      };
-      state.playing = { stop: (id) => cancelAnimationFrame(id), id: null };
-      state.playing.id = requestAnimationFrame(step);
-    }
-    drawPlay();
-  }
-  function pause() {
-    if (state.playing) state.playing.stop(state.playing.id);
-    state.playing = null;
-    drawPlay();
-  }
-  function drawPlay() {
-    icon.setAttribute("d", state.playing ? "M6 4h4v16H6zM14 4h4v16h-4z" : "M7 4v16l13-8z");
-    const name = state.playing ? "Pause" : "Play";
-    player.setAttribute("aria-label", name);
-    player.title = name;
   }
 
   function choose(index) {
     const photo = photographs[index], name = photo.classes[photo.target];
-    pause();
+    play.pause();
     state.index = index;
     thumbs.forEach((thumb, k) => thumb.setAttribute("aria-pressed", k === index));
     for (const image of [picture, under, values]) image.src = photo.picture;
@@ -236,7 +200,7 @@ function build(root, stage, data, colours) {
     photo.entries = photo.named.map((k, i) => entry(i, photo.classes[k]));
     if (photo.rest.length) photo.entries.push(entry(-1, photo.rest.length === 1 ? photo.classes[photo.rest[0]] : photo.rest.length + " others"));
     legend.replaceChildren(...photo.entries.map((e) => e.node));
-    chart.set(photo);
+    curves.draw();
     go(state.certainty);
   }
 
@@ -261,7 +225,7 @@ function build(root, stage, data, colours) {
     scrubber.value = c;
     scrubber.style.setProperty("--done", 100 * c + "%");
     scrubber.setAttribute("aria-valuetext", shown);
-    chart.move();
+    move();
     const sure = now.p[now.best];
     verdict.replaceChildren("At certainty ", el("b", {}, shown), " the network says ", el("b", {}, photo.classes[now.best]), " with " + percent(sure) + ".");
     const others = photo.rest.reduce((total, k) => total + now.p[k], 0);
@@ -276,7 +240,6 @@ function build(root, stage, data, colours) {
   state.certainty = photographs[0].half;
   behind.set(0);
   choose(0);
-  drawPlay();
   root.__explorable = {
     state, photographs, go, choose, numbersAt: (index, c) => numbersAt(photographs[index], c),
     mapAt: (index, c, blurred) => Array.from(mapAt(photographs[index], c, blurred), (v) => v * photographs[index].scale / 127),

@@ -17,7 +17,7 @@ from icg.attribution import integrated_gradients
 from icg.certainty import is_certainty_aware, join
 from icg.quadrature import refine
 from icg.question import quiet
-from icg_book.kit.figures import as_array, signed_lut
+from icg_book.kit.figures import as_array, bare, show_map, signed_limit, signed_lut
 from icg_book.kit.page.explorable import Explorable, pack, png_bytes, quantise_signed, script_beside, step_difference
 from icg_book.scenarios.imagenette import CLASSES
 
@@ -243,8 +243,6 @@ def _alt(one: PhotoFrames) -> str:
 def _static(one: PhotoFrames):
     """Five certainties of one photograph: the veiled photograph, the map so far, and the probabilities below."""
     from matplotlib.figure import Figure
-
-    from icg_book.kit.figures import bare, show_map, signed_limit
 
     own = one.probabilities[:, one.target]
     change = np.concatenate([[0], np.abs(np.diff(own)).cumsum()]) + 1e-9 * np.arange(len(own))

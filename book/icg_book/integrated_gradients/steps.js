@@ -1,3 +1,4 @@
+// uses charts.js
 // "Steps and rules": the areas whose sum stands for a path integral, and how far that sum is off.
 
 function build(root, stage, data, colours) {
@@ -119,14 +120,18 @@ function build(root, stage, data, colours) {
   const rules = el("fieldset", { class: "icg-x-steps-rules" }, el("legend", {}, "Rule"),
     ...data.rules.map((r, i) => el("label", {}, radios[i], el("span", {}, swatch(i), r.label))));
 
-  const path = svg("svg", { class: "icg-x-chart icg-x-steps-path", height: 352, role: "img" });
-  const race = svg("svg", { class: "icg-x-chart icg-x-steps-race", role: "img" });
+  const path = chart({ left: 46, right: 22, top: 166, bottom: 44, height: 352, class: "icg-x-chart icg-x-steps-path", role: "img", "aria-hidden": null }, {
+    scales: () => [[0, 1], around([...found.at.map(found.f.slope), 0, ...found.heights])], draw: drawPath,
+  });
+  const race = chart({ left: 50, right: 12, top: 24, bottom: 44, class: "icg-x-chart icg-x-steps-race", role: "img", "aria-hidden": null }, {
+    scales: raceScales, draw: drawRace, pick: (x) => set({ n: Math.round(Math.pow(2, x)) }),
+  });
   const readout = el("p", { class: "icg-x-readout" });
   const spoken = speaker();
   const hint = el("p", { class: "icg-x-caption" });
   stage.append(
     el("div", { class: "icg-x-controls" }, functionMenu, steps.node), rules,
-    el("div", { class: "icg-x-steps-charts" }, path, race), readout, spoken.node, hint);
+    el("div", { class: "icg-x-steps-charts" }, path.node, race.node), readout, spoken.node, hint);
 
   function set(change) {
     Object.assign(state, change);
@@ -140,8 +145,7 @@ function build(root, stage, data, colours) {
   }
 
   // ---- drawing
-  const text = (x, y, anchor, what, kind) => svg("text", { x, y, "text-anchor": anchor, class: kind || "" }, what);
-  const points = (list) => list.map((p, i) => (i ? "L" : "M") + p[0].toFixed(1) + " " + p[1].toFixed(1)).join("");
+  let found = null; // the function, where its curve is drawn, and what the rule makes of it
 
   // Where to draw the curve: evenly, closely around a needle, and on both sides of a kink.
   function places(f) {
@@ -150,108 +154,86 @@ function build(root, stage, data, colours) {
       .filter((a) => a >= 0 && a <= 1).sort((a, b) => a - b);
   }
 
-  // The scale of one of the two charts on the left: from the smallest to the largest of `values`, with ticks.
-  function axis(values, top, bottom) {
+  function around(values) { // from the smallest to the largest, and a little more
     const low = Math.min(...values), high = Math.max(...values), pad = (high - low) * 0.07 || 1;
-    const y0 = low - pad, y1 = high + pad;
-    return { y: (v) => top + (bottom - top) * (y1 - v) / (y1 - y0), ticks: niceTicks(y0, y1, 3) };
+    return [low - pad, high + pad];
   }
 
-  function drawPath(f, m) {
-    const width = path.clientWidth;
-    if (width < 80) return;
-    const left = 46, right = 22, x = (a) => left + (width - left - right) * a;
-    const at = places(f), from = m.edges;
-    const sums = [f.value(0)].concat(cumulated(areas(m)).map((s) => f.value(0) + s));
-    const upper = axis(at.map(f.value).concat(sums), 24, 124), lower = axis(at.map(f.slope).concat([0], m.heights), 166, 308);
-    const tone = m.gap > 0 ? plus : minus;
-    const grid = (s) => s.ticks.map((t) => svg("g", {},
-      svg("line", { x1: left, x2: width - right, y1: s.y(t), y2: s.y(t), class: "icg-x-grid" }), text(left - 6, s.y(t) + 4, "end", number(t))));
-    const small = m.nodes.length > 24;
-    path.setAttribute("viewBox", "0 0 " + width + " 352");
-    path.replaceChildren(
-      text(0, 12, "start", "output F, and what the steps collect (dashed)", "icg-x-axis"), ...grid(upper),
-      text(0, 154, "start", "slope dF/dα, and the areas of the steps", "icg-x-axis"), ...grid(lower),
-      ...shapes(m, x, lower.y),
-      svg("line", { x1: left, x2: width - right, y1: lower.y(0), y2: lower.y(0), class: "icg-x-steps-zero" }),
-      svg("path", { d: points(at.map((a) => [x(a), lower.y(f.slope(a))])), class: "icg-x-steps-curve" }),
-      ...m.nodes.map((a, k) => svg("circle", { cx: x(a), cy: lower.y(m.heights[k]), r: small ? 2 : 3.6, class: "icg-x-steps-node" })),
-      svg("path", { d: points(at.map((a) => [x(a), upper.y(f.value(a))])), class: "icg-x-steps-curve" }),
-      svg("path", { d: points(from.map((a, k) => [x(a), upper.y(sums[k])])), class: "icg-x-steps-sum", style: "stroke:" + tone }),
-      // The gap: from where the output ends to where the sum ends.
-      svg("line", { x1: x(1) + 8, x2: x(1) + 8, y1: upper.y(f.value(1)), y2: upper.y(f.value(0) + m.area), style: "stroke:" + tone, class: "icg-x-steps-gap" }),
-      svg("circle", { cx: x(1) + 8, cy: upper.y(f.value(0) + m.area), r: 4, style: "fill:" + tone }),
-      ...[0, 0.25, 0.5, 0.75, 1].map((t) => text(x(t), 324, "middle", number(t))),
-      text(x(0.5), 344, "middle", "α (0: baseline, 1: input)", "icg-x-axis"));
-    path.setAttribute("aria-label", "The output along the path with what " + m.nodes.length + " steps collect of it, and its slope with "
+  // Two plots, one above the other: the output, and its slope.
+  function drawPath(lower) {
+    const { f, at } = found, m = found, sums = [f.value(0)].concat(cumulated(areas(m)).map((s) => f.value(0) + s));
+    const upper = plotted({ ...lower, top: 24, bottom: 124 }, [0, 1], around(at.map(f.value).concat(sums)));
+    const tone = m.gap > 0 ? plus : minus, small = m.nodes.length > 24, end = lower.x(1) + 8, sum = upper.y(f.value(0) + m.area);
+    path.node.setAttribute("aria-label", "The output along the path with what " + m.nodes.length + " steps collect of it, and its slope with "
       + "their areas. The numbers stand below.");
+    return [
+      svgText(0, 12, "start", "output F, and what the steps collect (dashed)", "icg-x-axis"), ...upper.grid(niceTicks(upper.low, upper.high, 3), 6),
+      svgText(0, 154, "start", "slope dF/dα, and the areas of the steps", "icg-x-axis"), ...lower.grid(niceTicks(lower.low, lower.high, 3), 6),
+      ...shapes(m, lower),
+      lower.across(0, "icg-x-steps-zero"),
+      lower.line(at.map((a) => [a, f.slope(a)]), "icg-x-steps-curve"),
+      ...m.nodes.map((a, k) => lower.dot(a, m.heights[k], small ? 2 : 3.6, "icg-x-steps-node")),
+      upper.line(at.map((a) => [a, f.value(a)]), "icg-x-steps-curve"),
+      upper.line(m.edges.map((a, k) => [a, sums[k]]), "icg-x-steps-sum", { style: "stroke:" + tone }),
+      // The gap: from where the output ends to where the sum ends.
+      svg("line", { x1: end, x2: end, y1: upper.y(f.value(1)), y2: sum, style: "stroke:" + tone, class: "icg-x-steps-gap" }),
+      svg("circle", { cx: end, cy: sum, r: 4, style: "fill:" + tone }),
+      ...lower.below([0, 0.25, 0.5, 0.75, 1], 16),
+      lower.name("α (0: baseline, 1: input)", 344)];
   }
   function areas(m) {
     if (m.edges.length > m.nodes.length) return m.nodes.map((_, k) => m.heights[k] * m.weights[k]);
     return range(m.nodes.length - 1).map((k) => (m.heights[k] + m.heights[k + 1]) / 2 * (m.edges[k + 1] - m.edges[k]));
   }
-  function shapes(m, x, y) {
+  function shapes(m, plot) {
     const trapezoids = m.edges.length === m.nodes.length;
     return range(m.edges.length - 1).map((k) => {
-      const start = m.heights[k], end = trapezoids ? m.heights[k + 1] : start;
-      const outline = [[x(m.edges[k]), y(0)], [x(m.edges[k]), y(start)], [x(m.edges[k + 1]), y(end)], [x(m.edges[k + 1]), y(0)]];
-      return svg("path", { d: points(outline) + "Z", class: "icg-x-steps-area", style: "fill:" + (start + end >= 0 ? plus : minus) });
+      const start = m.heights[k], end = trapezoids ? m.heights[k + 1] : start, [a, b] = m.edges.slice(k, k + 2);
+      return svg("path", { d: plot.path([[a, 0], [a, start], [b, end], [b, 0]]) + "Z", class: "icg-x-steps-area", style: "fill:" + (start + end >= 0 ? plus : minus) });
     });
   }
 
   // The other rules are drawn through some n only: through all of them their ups and downs would hide the one chosen.
   const few = range(data.largest).map((k) => k + 1).filter((n) => n < 5 || [2, 3].some((m) => Number.isInteger(Math.log2(n / m))));
-  const raceBox = { left: 50, right: 12, top: 24 };
-  function drawRace(f, m) {
-    const width = race.clientWidth, height = race.clientHeight, bottom = height - 44;
-    if (width < 80) return;
-    const { left, right, top } = raceBox, all = gaps(f), values = all.flat().map((p) => Math.log10(p[1]));
-    let low = Math.floor(Math.min(...values) + 1e-9), high = Math.ceil(Math.max(...values) - 1e-9);
-    if (high - low < 2) [low, high] = [low - 1, high + 1];
-    const x = (n) => left + (width - left - right) * Math.log2(n) / Math.log2(data.largest);
-    const y = (gap) => top + (bottom - top) * (high - Math.log10(Math.max(gap, tinyGap))) / (high - low);
+  const exponent = (gap) => Math.log10(Math.max(gap, tinyGap));
+  function raceScales() { // of the logarithms
+    const all = gaps(found.f).flat().map((p) => Math.log10(p[1]));
+    const low = Math.floor(Math.min(...all) + 1e-9), high = Math.ceil(Math.max(...all) - 1e-9);
+    return [[0, Math.log2(data.largest)], high - low < 2 ? [low - 1, high + 1] : [low, high]];
+  }
+  function drawRace(plot) {
+    const { low, high, bottom } = plot, all = gaps(found.f), tone = found.gap > 0 ? plus : minus;
     const jump = Math.ceil((high - low) / 6), ticks = range(high - low + 1).map((k) => low + k).filter((p) => (high - p) % jump === 0);
-    const curve = (i, now) => svg("path", {
-      d: points(all[i].filter((p) => now || few.includes(p[0])).map((p) => [x(p[0]), y(p[1])])),
-      style: ruleStyle(i), class: "icg-x-steps-rule" + (now ? " icg-x-steps-now" : ""),
-    });
-    const tone = m.gap > 0 ? plus : minus, cx = x(state.n), cy = y(Math.abs(m.gap));
-    race.setAttribute("viewBox", "0 0 " + width + " " + height);
-    race.replaceChildren(
-      text(0, 12, "start", "size of the gap, all rules", "icg-x-axis"),
-      ...ticks.map((p) => svg("g", {}, svg("line", { x1: left, x2: width - right, y1: y(Math.pow(10, p)), y2: y(Math.pow(10, p)), class: "icg-x-grid" }),
-        text(left - 6, y(Math.pow(10, p)) + 4, "end", powerOfTen(p)))),
-      ...[1, 2, 4, 8, 16, 32, 64].filter((n) => n <= data.largest).map((n) => text(x(n), bottom + 16, "middle", String(n))),
-      text((left + width - right) / 2, bottom + 36, "middle", "number of steps n", "icg-x-axis"),
-      svg("line", { x1: cx, x2: cx, y1: top, y2: bottom, class: "icg-x-here" }),
-      ...data.rules.map((_, i) => (i === state.rule ? null : curve(i, false))).filter(Boolean), curve(state.rule, true),
-      svg("circle", { cx, cy, r: 8, style: "fill:" + tone, class: "icg-x-steps-here" }),
-      text(cx, cy + 4.5, "middle", m.gap > 0 ? "+" : "−", "icg-x-steps-sign"));
-    race.setAttribute("aria-label", "Size of the gap against the number of steps for all rules, both axes logarithmic. Press or drag to choose n.");
+    const curve = (i, now) => plot.line(all[i].filter((p) => now || few.includes(p[0])).map((p) => [Math.log2(p[0]), exponent(p[1])]),
+      "icg-x-steps-rule" + (now ? " icg-x-steps-now" : ""), { style: ruleStyle(i) });
+    const x = Math.log2(state.n), y = exponent(Math.abs(found.gap));
+    race.node.setAttribute("aria-label", "Size of the gap against the number of steps for all rules, both axes logarithmic. Press or drag to choose n.");
+    return [
+      svgText(0, 12, "start", "size of the gap, all rules", "icg-x-axis"),
+      ...plot.grid(ticks, 6, powerOfTen),
+      ...plot.below(range(7).filter((k) => 2 ** k <= data.largest), 16, (k) => String(2 ** k)),
+      plot.name("number of steps n", bottom + 36),
+      plot.upright(x, "icg-x-here"),
+      ...data.rules.map((_, i) => (i === state.rule ? null : curve(i, false))), curve(state.rule, true),
+      plot.dot(x, y, 8, "icg-x-steps-here", { style: "fill:" + tone }),
+      svgText(plot.x(x), plot.y(y) + 4.5, "middle", found.gap > 0 ? "+" : "−", "icg-x-steps-sign")];
   }
   function powerOfTen(p) {
     if (p >= -2 && p <= 2) return number(Math.pow(10, p));
     return (Math.pow(10, p) < 1.5 * tinyGap ? "≤10" : "10") + String(p).replace(/./g, (c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] || "⁻");
   }
-  draggable(race, (share) => {
-    const width = race.clientWidth, inside = (share * width - raceBox.left) / (width - raceBox.left - raceBox.right);
-    set({ n: Math.round(Math.pow(data.largest, Math.min(1, Math.max(0, inside)))) });
-  });
 
   function draw() {
     const f = functions[state.f], m = measure(f, data.rules[state.rule].key, state.n);
+    found = { ...m, f, at: places(f) };
     const nothing = Math.abs(m.gap) < tinyGap, gap = nothing ? "0 (to rounding)" : signed(m.gap);
     const verdict = nothing ? "" : m.gap > 0 ? " (too much)" : " (too little)";
-    drawPath(f, m);
-    drawRace(f, m);
+    path.draw();
+    race.draw();
     const facts = [["sum of the areas", number(m.area, 4)], ["change F(1) − F(0)", number(m.exact, 4)], ["gap", gap + verdict]];
     readout.replaceChildren(...facts.map((fact) => el("span", {}, fact[0] + " = ", el("b", {}, fact[1]))));
     hint.textContent = f.hint;
     spoken.say(data.rules[state.rule].label + " rule, " + state.n + (state.n > 1 ? " steps" : " step") + ": gap " + gap + verdict);
-  }
-  for (const picture of [path, race]) {
-    if (window.ResizeObserver) new ResizeObserver(draw).observe(picture);
-    else window.addEventListener("resize", draw);
   }
   set({});
   root.__explorable = {

@@ -10,6 +10,7 @@ from icg.attribution import integrated_gradients
 from icg.paths import nodes_and_weights
 from icg.quadrature import METHODS
 from icg.question import BatchLimit, Objective
+from icg_book.kit.figures import signed_lut
 from icg_book.kit.page.explorable import Explorable, script_beside
 
 LARGEST = 64
@@ -136,7 +137,7 @@ def steps_and_rules(
         or f"The gradient along a path ({FUNCTIONS[function].label}) with areas of the {RULES[rule]} rule, "
         f"n = {n_steps}, whose sum misses the change of the output by {gap:+.3g}; beside it the size of that gap "
         "against the number of steps for six rules.",
-        _static(function, rule, n_steps) if fallback is None else fallback,
+        static_picture(function, rule, n_steps) if fallback is None else fallback,
     )
 
 
@@ -166,11 +167,9 @@ def _slope(function, alpha: Tensor) -> Tensor:
     return slope
 
 
-def _static(name: str, rule: str, n_steps: int):
+def static_picture(name: str, rule: str, n_steps: int):
     """The state that is shown first, drawn with matplotlib."""
     from matplotlib.figure import Figure
-
-    from icg_book.kit.figures import signed_lut
 
     function, lut = FUNCTIONS[name], signed_lut() / 255
     figure = Figure(figsize=(7.4, 3.4), facecolor="white", layout="constrained")

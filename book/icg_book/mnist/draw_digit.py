@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from icg.artifacts import load_model
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import is_certainty_aware, join
 from icg_book.kit.figures import image_grid
@@ -40,8 +41,6 @@ def draw_digit(
         ValueError: another kind of network.
     """
     if model is None:
-        from icg.artifacts import load_model
-
         model = load_model("mnist-small")
     if isinstance(model, nn.Module) and not is_certainty_aware(model):
         raise ValueError("expected a certainty-aware network (certainty_aware = True): the page takes certainty away")

@@ -1,24 +1,12 @@
+// uses strokes.js
 // A pad for a lab: its strokes go as text into a field of the notebook's widgets, and the kernel does the rest.
 
 function build(root, stage, data) {
-  const field = "." + data.field + " textarea", largest = data.size * data.perUnit, scale = 16; // canvas pixels a unit
+  const field = "." + data.field + " textarea", { toCode, fromCode } = strokeCode(data), scale = 16; // canvas pixels a unit
   const canvas = el("canvas", { class: "icg-x-pad", width: scale * data.size, height: scale * data.size,
     role: "img", "aria-label": "drawing pad, for mouse, pen and finger" });
   const status = el("p", { class: "icg-x-note", role: "status" });
   let strokes = [], pen = null, waiting = null; // pen: the pointer that draws; other fingers do not
-
-  // The code of drawn_digits.py: four letters for a point, a full stop between strokes.
-  function letters(value) {
-    const n = Math.min(largest, Math.max(0, Math.round(value * data.perUnit)));
-    return data.letters[n >> 6] + data.letters[n & 63];
-  }
-  function encode(lines) { return lines.map((line) => line.map((p) => letters(p[0]) + letters(p[1])).join("")).join("."); }
-  function decode(text) { // what is no code is an empty drawing here; the kernel says what is wrong with it
-    const values = (pair) => (data.letters.indexOf(pair[0]) * 64 + data.letters.indexOf(pair[1])) / data.perUnit;
-    const clean = text.replace(/\s|["']/g, "");
-    if (!/^([\w-]{4})+(\.([\w-]{4})+)*$/.test(clean)) return [];
-    return clean.split(".").map((part) => part.match(/.{4}/g).map((p) => [values(p.slice(0, 2)), values(p.slice(2))]));
-  }
 
   function draw() {
     const context = canvas.getContext("2d");
@@ -41,7 +29,7 @@ function build(root, stage, data) {
     const area = document.querySelector(field);
     status.textContent = area ? "" : "The lab is not running: run this cell.";
     if (!area) return;
-    area.value = encode(strokes);
+    area.value = toCode(strokes);
     for (const event of ["input", "change"]) area.dispatchEvent(new Event(event, { bubbles: true }));
   }
   function change(lines) { strokes = lines; draw(); send(); }
@@ -73,7 +61,7 @@ function build(root, stage, data) {
 
   // A code that was pasted into the field is shown here as well.
   document.addEventListener("input", (event) => {
-    if (event.isTrusted && event.target.matches(field)) { strokes = decode(event.target.value); draw(); }
+    if (event.isTrusted && event.target.matches(field)) { strokes = fromCode(event.target.value); draw(); }
   });
 
   stage.append(el("div", { class: "icg-x-pad-row" }, canvas, el("div", { class: "icg-x-pad-side" },
@@ -81,5 +69,5 @@ function build(root, stage, data) {
     el("p", { class: "icg-x-note" }, "Without a pointer: choose a digit below, or paste the code of a drawing there."),
     el("div", { class: "icg-x-pad-buttons" }, undo, clear), status)));
   draw();
-  root.__explorable = { state: () => strokes, encode, decode, change };
+  root.__explorable = { state: () => strokes, toCode, fromCode, change };
 }

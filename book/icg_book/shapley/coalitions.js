@@ -1,3 +1,5 @@
+// uses player.js
+// uses random.js
 // "Coalition board": a lattice of coalitions with editable values, a walk through the orderings, and the averages of
 // the marginal contributions. Coalitions are bit masks: player i is in k where bit i of k is set.
 
@@ -34,7 +36,7 @@ function shapleyOf(values, n) {
 
 function build(root, stage, data, colours) {
   const games = data.games;
-  const state = { game: 0, values: [], orderings: [], step: 0, selected: 0, edited: false, timer: null, seed: 1 };
+  const state = { game: 0, values: [], orderings: [], step: 0, selected: 0, edited: false, seed: 1 };
   const ink = (value) => "rgb(" + Array.from(colours(value > 0 ? 64 : -64)).join(",") + ")";
   const n = () => games[state.game].players.length;
   const letters = () => games[state.game].players.map((name) => name[0].toUpperCase());
@@ -62,12 +64,17 @@ function build(root, stage, data, colours) {
 
   const strip = el("div", { class: "icg-c-strip" });
   const sentence = el("p", { class: "icg-c-sentence" });
-  const back = button("Back", () => { pause(); go(state.step - 1); });
-  const step = button("Step", () => { pause(); go(state.step + 1); });
-  const next = button("Next ordering", () => { pause(); go((Math.floor(state.step / n()) + 1) * n()); });
-  const play = button("Play", () => (state.timer ? pause() : start()));
-  const position = slider("Walked", { min: 0, max: 1, step: 1 }, (at) => walked(at), (at) => { pause(); go(at); });
-  const shuffle = button("Shuffle", () => { pause(); mix(); go(0); });
+  const back = button("Back", () => { play.pause(); go(state.step - 1); });
+  const step = button("Step", () => { play.pause(); go(state.step + 1); });
+  const next = button("Next ordering", () => { play.pause(); go((Math.floor(state.step / n()) + 1) * n()); });
+  const play = player({
+    words: true,
+    begin: () => { if (state.step === last()) go(0); },
+    wait: () => Math.max(150, Math.min(700, 14000 / last())),
+    step: () => { go(state.step + 1); return state.step === last(); },
+  });
+  const position = slider("Walked", { min: 0, max: 1, step: 1 }, (at) => walked(at), (at) => { play.pause(); go(at); });
+  const shuffle = button("Shuffle", () => { play.pause(); mix(); go(0); });
   shuffle.title = "Walk through the orderings in a random order";
   step.classList.add("icg-c-main");
 
@@ -83,46 +90,27 @@ function build(root, stage, data, colours) {
     el("div", { class: "icg-c-columns" },
       el("div", {}, heading("What each coalition achieves"), lattice, valueSlider.node,
         heading("One newcomer at a time"), strip,
-        el("div", { class: "icg-c-buttons" }, back, step, next, play), position.node, sentence),
+        el("div", { class: "icg-c-buttons" }, back, step, next, play.node), position.node, sentence),
       el("div", {}, heading("What each player adds, on average"), table,
         el("div", { class: "icg-c-below" },
           el("label", { class: "icg-x-check" }, target, "Shapley values (dashed)"), shuffle), sum)),
     spoken.node);
 
   // ---- moving
-  function start() {
-    if (state.step === last()) go(0);
-    state.timer = setInterval(() => {
-      go(state.step + 1);
-      if (state.step === last()) pause();
-    }, Math.max(150, Math.min(700, 14000 / last())));
-    play.textContent = "Pause";
-  }
-  function pause() {
-    clearInterval(state.timer);
-    state.timer = null;
-    play.textContent = "Play";
-  }
   function go(to) {
     state.step = Math.max(0, Math.min(last(), to));
     draw();
   }
   // Seeded, so that a page behaves the same each time it is opened.
   function mix() {
-    let seed = state.seed++ * 2654435761;
-    const random = () => {
-      seed = (seed + 0x6d2b79f5) | 0;
-      let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-    };
+    const random = seeded(state.seed++ * 2654435761);
     for (let i = state.orderings.length - 1; i > 0; i--) {
       const j = Math.floor(random() * (i + 1)), o = state.orderings;
       [o[i], o[j]] = [o[j], o[i]];
     }
   }
   function choose(index) {
-    pause();
+    play.pause();
     state.game = index;
     state.orderings = allOrderings(n());
     state.step = 0;
@@ -335,7 +323,7 @@ function build(root, stage, data, colours) {
         el("tr", { class: "icg-c-bars" }, el("th", {}), ...players.map((_, p) => el("td", {}, bar(p))), el("td", {})),
         line("average", mean, even ? add(mean) : null), target.checked ? line("Shapley", exact, add(exact)) : null),
       el("tbody", {}, ...state.orderings.map((order, row) => el("tr", {
-        class: row === ordering && joined ? "icg-c-row" : "", onclick: () => { pause(); go((row + 1) * n()); } },
+        class: row === ordering && joined ? "icg-c-row" : "", onclick: () => { play.pause(); go((row + 1) * n()); } },
         el("th", { scope: "row" }, order.map((p) => letters()[p]).join(" ")), ...players.map((_, p) => cell(p, row)),
         row < ordering || (row === ordering && even) ? el("td", {}, number(add(all[row]), d)) : el("td", { class: "icg-c-later" }, "·")))));
   }
@@ -343,7 +331,7 @@ function build(root, stage, data, colours) {
   choose(0);
   go(n() + 2); // one ordering done, another begun: at the very start there is nothing to see yet
   root.__explorable = {
-    games, state, go, choose, setValue: (mask, value) => setValue(mask, value), shuffle: mix,
+    games, state, playing: play.playing, go, choose, setValue: (mask, value) => setValue(mask, value), shuffle: mix,
     shapley: () => shapleyOf(state.values, n()), averages: () => averages(state.step),
     marginals: () => state.orderings.map((order) => marginalsOf(state.values, order)),
   };

@@ -39,7 +39,7 @@ def coalition_board(
             f"{first.story} A table lists, for each order in which {', '.join(first.players)} can join, what each of "
             "them adds; the averages of its columns are drawn as bars and are the Shapley values."
         )
-    return Explorable(script_beside(__file__), {"games": packed}, title, alt, fallback or _static(first, values))
+    return Explorable(script_beside(__file__), {"games": packed}, title, alt, fallback or static_picture(first, values))
 
 
 def _pack(game, where: str) -> dict:
@@ -57,7 +57,7 @@ def _pack(game, where: str) -> dict:
     return {"name": game.name, "players": list(game.players), "story": game.story, "values": values.tolist()}
 
 
-def _static(game: Game, values):
+def static_picture(game: Game, values):
     """The table of orderings of one game, its averages as bars below."""
     from matplotlib.figure import Figure
 

@@ -1,16 +1,14 @@
 """The checks of the chapter on attribution transfer accept right answers and name typical mistakes."""
 
-import re
 from itertools import product
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from checking import messages, shared_tests
 
 from icg import integrated_gradients
 from icg_book.attribution_transfer import checks
-from icg_book.kit.answers import NotYet, accept
 from icg_book.scenarios.landscapes import LANDSCAPES, trapezoid
 
 NOTEBOOK = Path(__file__).parents[3] / "book" / "attribution_transfer.ipynb"
@@ -192,32 +190,7 @@ ALL = {
     checks.check_is_dummy: ([is_dummy, loosely(1e-6), lambda *case: torch.tensor(is_dummy(*case))], DUMMY_WRONG),
     checks.check_unfair: ([unfair, unfair_sines, lambda z: 2 * unfair(z) + 5], UNFAIR_WRONG),
 }
-NAMES = {
-    "my_mean_output": checks.check_mean_output,
-    "my_given_back": checks.check_given_back,
-    "my_misleading_input": checks.check_misleading_input,
-    "my_is_dummy": checks.check_is_dummy,
-    "my_unfair": checks.check_unfair,
-}
-
-
-@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
-def test_right_answers_pass_in_any_style(check, answer, capsys):
-    check(answer)
-    assert capsys.readouterr().out.startswith("Right")
-
-
-@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
-def test_typical_mistakes_are_named(check, hint):
-    with pytest.raises(NotYet, match=hint):
-        check(ALL[check][1][hint])
-
-
-@pytest.mark.parametrize("check", ALL)
-@pytest.mark.parametrize("answer, message", [(..., "Nothing here yet"), (None, "returned None")])
-def test_an_untouched_stub_is_told_so(check, answer, message):
-    with pytest.raises(NotYet, match=message):
-        check(lambda *arguments: answer)
+globals().update(shared_tests(ALL))
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -227,31 +200,5 @@ def test_no_message_gives_the_answer_away(check):
         checks.check_misleading_input: ["0.19", "0.35", "0.18"],
         checks.check_unfair: ["12", "(1 - "],
     }
-    for wrong in ALL[check][1].values():
-        with pytest.raises(NotYet) as error:
-            check(wrong)
-        assert not any(secret in str(error.value) for secret in secrets.get(check, []))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_references_pass_their_checks(name, capsys):
-    def stub():
-        return ...
-
-    stub.__name__ = name
-    NAMES[name](accept(stub))
-    assert "Right" in capsys.readouterr().out
-
-
-def solutions():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    sources = [c.source for c in cells if "solution" in c.metadata.get("tags", [])]
-    return {re.search(r"def (my_\w+)", s)[1]: re.search(r"```python\n(.*?)```", s, re.S)[1] for s in sources}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_solutions_of_the_notebook_pass(name, capsys):
-    names = {"torch": torch, "LANDSCAPES": LANDSCAPES, "trapezoid": trapezoid, "product": product}
-    exec(solutions()[name], names)
-    NAMES[name](names[name])
-    assert capsys.readouterr().out.startswith("Right")
+    for said in messages(check, ALL):
+        assert not any(secret in said for secret in secrets.get(check, []))

@@ -1,18 +1,16 @@
 """Explorable "pick the baseline from the picture", as far as Python goes; tests/browser opens it."""
 
-import base64
-import json
-import re
-import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 from torch import nn
 
 import icg
-from icg_book.baselines.pick_baseline import as_in_page, pick_baseline
+from icg_book.baselines.pick_baseline import pick_baseline
+from icg_book.kit.page.networks import as_in_page, pack_network
 from icg_book.scenarios.glyphs import EXAMPLES, Glyphs, examples, generate
 
 
@@ -26,23 +24,16 @@ def explorable(model):
     return pick_baseline(model, examples())
 
 
-def inflate(text, dtype):
-    return np.frombuffer(zlib.decompress(base64.b64decode(text), -15), dtype)
-
-
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]
-
-
 def test_weights_in_the_page_are_those_of_as_in_page(model, explorable):
-    rounded = as_in_page(model)
-    layers = [layer for layer in rounded if isinstance(layer, nn.Linear)]
-    for packed, layer in zip(payload(explorable)["layers"], layers, strict=True):
-        weights = inflate(packed["weights"], "<i2").reshape(layer.weight.shape) * packed["scale"]
+    layers = payload(explorable)["network"]["layers"]
+    assert [layer["kind"] for layer in layers] == ["linear", "tanh", "linear", "tanh", "linear"]
+    assert payload(explorable)["network"] == pack_network(model, 16, 5)
+    linear = [layer for layer in as_in_page(model) if isinstance(layer, nn.Linear)]
+    for packed, layer in zip(layers[::2], linear, strict=True):
+        weights = inflate(packed["weights"], "<i2").reshape(layer.weight.shape) * np.array(packed["units"])[:, None]
         assert np.abs(weights - layer.weight.detach().double().numpy()).max() < 3e-7  # float32
-        assert packed["bias"] == pytest.approx(layer.bias.tolist(), rel=1e-8)
-        assert packed["inputs"] == layer.in_features
+        assert packed["bias"] == pytest.approx(layer.bias.tolist(), rel=1e-7)
+        assert packed["columns"] == layer.in_features
 
 
 def test_rounding_the_weights_changes_no_answer(model):
@@ -66,7 +57,7 @@ def test_pictures_travel_exactly(explorable):
 
 def test_small_enough_for_a_page_with_a_picture_and_no_address(explorable):
     data, text = payload(explorable), explorable._repr_html_()
-    assert sum(len(layer["weights"]) for layer in data["layers"]) < 60_000
+    assert sum(len(layer["weights"]) for layer in data["network"]["layers"][::2]) < 60_000
     assert len(text) < 200_000
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
     assert explorable.fallback.startswith(b"\x89PNG") and "no credit at all" in explorable.alt
@@ -85,12 +76,13 @@ def network(*layers):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (lambda x: x, "Sequential of Flatten, .* got function"),
-        (nn.Sequential(), "got Sequential"),
-        (network(nn.Linear(256, 8), nn.ReLU(), nn.Linear(8, 5)), "got Flatten, Linear, ReLU, Linear"),
-        (network(nn.Linear(256, 8), nn.Tanh()), "got Flatten, Linear, Tanh"),
-        (network(nn.Linear(256, 8), nn.Tanh(), nn.Linear(8, 2)), "256 values to 5 classes, got 256 to 2"),
-        (network(nn.Linear(64, 5)), "got 64 to 5"),
+        (lambda x: x, "made of layers, got function"),
+        (nn.Sequential(), r"inputs \(N, 1, 16, 16\)"),
+        (network(nn.Linear(256, 8), nn.GELU(), nn.Linear(8, 5)), "got GELU"),
+        (network(nn.Linear(256, 8), nn.Tanh()), r"5 classes, \(1, 5\), got \(1, 8\)"),
+        (network(nn.Linear(256, 8), nn.Tanh(), nn.Linear(8, 2)), r"got \(1, 2\)"),
+        (network(nn.Linear(64, 5)), r"inputs \(N, 1, 16, 16\)"),
+        (icg.artifacts.load_model("glyphs-certainty"), "values alone, got a certainty-aware one"),
     ],
 )
 def test_other_models_are_refused(wrong, message):
@@ -126,4 +118,4 @@ def test_other_pictures_are_refused(model, wrong, message):
 def test_a_model_of_one_layer_is_enough():
     torch.manual_seed(0)
     explorable = pick_baseline(network(nn.Linear(256, 5)), examples()[:1])
-    assert len(payload(explorable)["layers"]) == 1
+    assert len(payload(explorable)["network"]["layers"]) == 1

@@ -1,7 +1,7 @@
 """Every exercise check accepts right answers in any style, and meets each typical mistake with its own hint."""
 
-import pytest
 import torch
+from checking import shared_tests
 
 from icg import integrated_certainty_gradients
 from icg.certainty import join
@@ -119,24 +119,4 @@ ALL = {
         CERTAINTY_WRONG,
     ),
 }
-
-
-@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
-def test_right_answers_pass_in_any_style(check, answer, capsys):
-    check(answer)
-    assert capsys.readouterr().out.startswith("Right")
-
-
-@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
-def test_typical_mistakes_are_named(check, hint):
-    with pytest.raises(checks.NotYet, match=hint):
-        check(ALL[check][1][hint])
-
-
-@pytest.mark.parametrize("check", ALL)
-def test_an_untouched_stub_is_told_so(check):
-    def stub(*arguments):
-        return ...
-
-    with pytest.raises(checks.NotYet, match="Nothing here yet"):
-        check(stub)
+globals().update(shared_tests(ALL))

@@ -6,7 +6,8 @@ from torch import nn
 
 import icg
 from icg.certainty import join
-from icg_book.burnt_snacks.tracing import trace_draws, trace_path
+from icg_book.burnt_snacks.tracing import trace_draws, trace_path, trace_squares
+from icg_book.scenarios import burnt_snacks
 
 POSITIONS = torch.tensor([0, 0.1, 0.3, 0.35, 0.8, 1])
 
@@ -166,3 +167,19 @@ def test_traces_are_detached_and_the_model_is_left_as_it_was(model, image):
     trace = trace_path(model, join(image, 0.0), join(image), POSITIONS, target=1, output="logit")
     assert not any(t.requires_grad for t in trace)
     assert model.training and all(p.grad is None and p.requires_grad for p in model.parameters())
+
+
+def test_squares_share_what_their_path_from_black_gathers():
+    """The output is the light square's brightness alone: it gets all the credit, and its level is that of the image."""
+    image = burnt_snacks.examples()["one dark, one light"]
+
+    def model(joined):
+        light = (joined[:, :1] * (image.light > 0)).flatten(1).mean(1)
+        return torch.stack([torch.zeros_like(light), 100 * light], 1)
+
+    positions, probability, (dark, light) = trace_squares(model, image, steps=50)
+    assert len(positions) == len(probability) == len(dark.credit) == 51
+    assert (dark.credit == 0).all() and light.credit[0] == 0
+    torch.testing.assert_close(light.credit, probability - probability[0], atol=1e-3, rtol=0)
+    level = image.images[image.light > 0].max().item()
+    assert light.level == level and light.name == f"light square ({level:.2f})"

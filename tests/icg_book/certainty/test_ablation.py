@@ -13,9 +13,9 @@ from icg import artifacts
 from icg.__main__ import main
 from icg.certainty import split
 from icg.damage import damage_extent
-from icg.models import CertainGlyphsNet, GatedGlyphsNet
 from icg_book.certainty import ablation
 from icg_book.certainty.ablation import ARMS, training_batch
+from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
 from icg_book.scenarios import certain_glyphs, glyphs
 
 MIX = ("full mix", "full mix + absent", "full mix + absent + blocks", "gated", "gated + absent + blocks")

@@ -1,14 +1,11 @@
 """Explorable "damage", as far as Python goes; tests/browser opens it."""
 
-import base64
-import json
-import re
-import zlib
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 from torch import nn
 
 import icg
@@ -32,15 +29,6 @@ def small():
 @pytest.fixture(scope="module")
 def explorable():
     return damage_explorable()
-
-
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]
-
-
-def inflate(text, dtype):
-    return np.frombuffer(zlib.decompress(base64.b64decode(text), -15), dtype)
 
 
 def test_weights_travel_with_a_unit_for_each_row(explorable):

@@ -3,12 +3,12 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from checking import shared_tests
 
 from icg_book.imagenette import checks
-from icg_book.kit.answers import NotYet, accept
+from icg_book.kit.answers import NotYet
 
 NOTEBOOK = Path(__file__).parents[3] / "book" / "imagenette.ipynb"
 
@@ -203,74 +203,25 @@ GATE_WRONG = {
     "stopped with RuntimeError": lambda g: torch.eye(3) @ torch.eye(4),
 }
 
-RIGHT = {
-    "check_half_area": (half_area, half_area_in_a_loop),
-    "check_noisy_average": (noisy, noisy_at_once),
-    "check_top_border": (border, border_in_a_loop, border_as_a_tensor),
-    "check_gate": (gate, stronger_gate, gate_of_lists, halves),
+ALL = {
+    checks.check_half_area: ((half_area, half_area_in_a_loop), HALF_WRONG),
+    checks.check_noisy_average: ((noisy, noisy_at_once), NOISY_WRONG),
+    checks.check_top_border: ((border, border_in_a_loop, border_as_a_tensor), BORDER_WRONG),
+    checks.check_gate: ((gate, stronger_gate, gate_of_lists, halves), GATE_WRONG),
 }
-WRONG = {
-    "check_half_area": HALF_WRONG,
-    "check_noisy_average": NOISY_WRONG,
-    "check_top_border": BORDER_WRONG,
-    "check_gate": GATE_WRONG,
-}
-STUBS = {name: "my_" + name.removeprefix("check_") for name in RIGHT}
+globals().update(shared_tests(ALL))
 
 
-@pytest.mark.parametrize("name, function", [(name, f) for name, fs in RIGHT.items() for f in fs])
-def test_right_answers(name, function, capsys):
-    getattr(checks, name)(function)
-    said = capsys.readouterr().out
-    assert said.startswith("Right: ") and said.count("\n") == 1
-
-
-@pytest.mark.parametrize("name, hint", [(name, hint) for name, wrong in WRONG.items() for hint in wrong])
-def test_wrong_answers_get_their_hint(name, hint, capsys):
-    with pytest.raises(NotYet, match=hint):
-        getattr(checks, name)(WRONG[name][hint])
-    assert "Right" not in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_nothing_yet(name):
-    check = getattr(checks, name)
-    with pytest.raises(NotYet, match="Nothing here yet"):
-        check(lambda *arguments: ...)
-    with pytest.raises(NotYet, match="returned None"):
-        check(lambda *arguments: None)
-    with pytest.raises(NotYet, match="stopped with KeyError"):
-        check(lambda *arguments: {}["missing"])
-
-
-@pytest.mark.parametrize("name", RIGHT)
-def test_messages_name_no_number_of_the_answer(name):
-    for hint, function in WRONG[name].items():
+@pytest.mark.parametrize("check", ALL)
+def test_messages_name_no_number_of_the_answer(check):
+    for hint, function in ALL[check][1].items():
         if hint.startswith(("shape", "stopped", "your bias", "changes")):
             continue  # these say a shape, or what Python said
         try:
-            getattr(checks, name)(function)
+            check(function)
         except NotYet as error:
             told = re.findall(r"\d+\.\d+", str(error))
             assert told == [], (hint, told)
-
-
-@pytest.mark.parametrize("name, stub", STUBS.items())
-def test_reference_and_solution(name, stub, capsys):
-    def given(*arguments):
-        return ...
-
-    given.__name__ = stub
-    getattr(checks, name)(accept(given))
-    cells = nbformat.read(NOTEBOOK, 4).cells
-    place = [k for k, cell in enumerate(cells) if f"def {stub}(" in cell.source and "stub" in cell.metadata.tags]
-    assert len(place) == 1
-    assert f"checks.{name}({stub})" in cells[place[0]].source
-    solution = cells[place[0] + 2]
-    assert "solution" in solution.metadata.tags
-    known = {"torch": torch}
-    exec(re.search(r"```python\n(.*?)```", solution.source, re.S)[1], known)
-    getattr(checks, name)(known[stub])
 
 
 def test_the_library_agrees():

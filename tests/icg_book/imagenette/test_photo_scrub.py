@@ -2,13 +2,11 @@
 
 import base64
 import io
-import json
-import re
-import zlib
 
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 from PIL import Image
 from torch import nn
 
@@ -61,11 +59,6 @@ def model():
 @pytest.fixture(scope="module")
 def frames(model):
     return photo_frames(model, made_up(), "a meadow", classes=CLASSES, target=1)
-
-
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]["photographs"]
 
 
 # ---- frames
@@ -182,11 +175,11 @@ def test_bad_input_to_the_frames(model):
 
 
 def test_data_are_the_frames(frames):
-    (data,) = payload(photo_scrub(frames))
+    (data,) = payload(photo_scrub(frames))["photographs"]
     assert data["name"] == "a meadow" and data["classes"] == list(CLASSES) and data["target"] == 1
     for name, digits in (("certainty", 6), ("probabilities", 5), ("sums", 5)):
         np.testing.assert_allclose(data[name], getattr(frames, name), atol=0.6 * 10**-digits)
-    raw = np.frombuffer(zlib.decompress(base64.b64decode(data["maps"]), -15), np.uint8)
+    raw = inflate(data["maps"], np.uint8)
     maps = raw.reshape(frames.maps.shape).cumsum(0).astype(np.uint8).view(np.int8) / 127 * data["scale"]
     assert data["scale"] == pytest.approx(np.abs(frames.maps).max(), rel=1e-6)
     np.testing.assert_allclose(maps, frames.maps, atol=data["scale"] / 253)
@@ -194,7 +187,7 @@ def test_data_are_the_frames(frames):
 
 def test_the_photograph_is_a_small_jpeg(frames):
     large = frames._replace(picture=np.asarray(Image.linear_gradient("L").convert("RGB").resize((400, 300))))
-    (data,) = payload(photo_scrub(large))
+    (data,) = payload(photo_scrub(large))["photographs"]
     kind, text = data["picture"].split(",")
     image = Image.open(io.BytesIO(base64.b64decode(text)))
     assert kind == "data:image/jpeg;base64" and image.format == "JPEG" and image.size == (160, 120)

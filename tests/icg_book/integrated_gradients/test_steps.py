@@ -1,14 +1,19 @@
 """The explorable "steps and rules", as far as Python goes; tests/browser opens it."""
 
-import json
-import re
-
 import numpy as np
 import pytest
 import torch
+from pages import payload
 
 from icg.quadrature import METHODS, quadrature
-from icg_book.integrated_gradients.steps import FUNCTIONS, RULES, completeness_gap, nodes, steps_and_rules
+from icg_book.integrated_gradients.steps import (
+    FUNCTIONS,
+    RULES,
+    completeness_gap,
+    nodes,
+    static_picture,
+    steps_and_rules,
+)
 from icg_book.kit.page.explorable import png_bytes
 
 
@@ -73,8 +78,7 @@ def test_nodes_keep_away_from_kinks(rule):
 
 def test_the_fragment_carries_data_picture_and_description():
     explorable = steps_and_rules("saturating", "riemann_right", 1)
-    html = explorable._repr_html_()
-    data = json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S).group(1))["data"]
+    data = payload(explorable)
     assert [f["key"] for f in data["functions"]] == list(FUNCTIONS)
     assert [r["label"] for r in data["rules"]] == list(RULES.values())
     assert data["start"] == {"function": "saturating", "rule": "riemann_right", "n": 1}
@@ -86,9 +90,7 @@ def test_the_fragment_carries_data_picture_and_description():
 
 @pytest.mark.parametrize("rule", ["riemann_trapezoid", "gausslegendre", "adaptive"])
 def test_every_kind_of_rule_can_be_drawn(rule):
-    from icg_book.integrated_gradients.steps import _static
-
-    figure = _static("jump", rule, 5)
+    figure = static_picture("jump", rule, 5)
     assert png_bytes(figure).startswith(b"\x89PNG")
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels == list(RULES.values())

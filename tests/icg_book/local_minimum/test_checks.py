@@ -2,17 +2,14 @@
 
 import itertools
 import math
-import re
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from checking import messages, shared_tests
 
-import icg
 from icg.certainty import join
 from icg.shapley import certainty_shap, coalitions, shapley_from_table, shapley_sampling
-from icg_book.kit.answers import NotYet, accept
 from icg_book.local_minimum import checks
 from icg_book.scenarios.local_minimum import component_score
 
@@ -254,32 +251,7 @@ ALL = {
     checks.check_sign_agreement: ([agreement, agreement_loop], SIGN_WRONG),
     checks.check_charged_input: ([checks._charged_input, lambda: torch.tensor(checks._charged_input())], INPUT_WRONG),
 }
-NAMES = {
-    "my_component_score": checks.check_component_score,
-    "my_boundary": checks.check_boundary,
-    "my_certainty_shap": checks.check_certainty_shap,
-    "my_sign_agreement": checks.check_sign_agreement,
-    "my_charged_input": checks.check_charged_input,
-}
-
-
-@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
-def test_right_answers_pass_in_any_style(check, answer, capsys):
-    check(answer)
-    assert capsys.readouterr().out.startswith("Right")
-
-
-@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
-def test_typical_mistakes_are_named(check, hint):
-    with pytest.raises(NotYet, match=hint):
-        check(ALL[check][1][hint])
-
-
-@pytest.mark.parametrize("check", ALL)
-@pytest.mark.parametrize("answer, message", [(..., "Nothing here yet"), (None, "returned None")])
-def test_an_untouched_stub_is_told_so(check, answer, message):
-    with pytest.raises(NotYet, match=message):
-        check(lambda *arguments: answer)
+globals().update(shared_tests(ALL))
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -289,31 +261,5 @@ def test_no_message_gives_the_answer_away(check):
         checks.check_boundary: ["0.5173", "0.4417", "0.529"],
         checks.check_charged_input: [f"{v:g}" for v in checks._charged_input()[3:]],
     }
-    for wrong in ALL[check][1].values():
-        with pytest.raises(NotYet) as error:
-            check(wrong)
-        assert not any(secret in str(error.value) for secret in secrets.get(check, []))
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_references_pass_their_checks(name, capsys):
-    def stub():
-        return ...
-
-    stub.__name__ = name
-    NAMES[name](accept(stub))
-    assert "Right" in capsys.readouterr().out
-
-
-def solutions():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    sources = [c.source for c in cells if "solution" in c.metadata.get("tags", [])]
-    return {re.search(r"def (my_\w+)", s)[1]: re.search(r"```python\n(.*?)```", s, re.S)[1] for s in sources}
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_solutions_of_the_notebook_pass(name, capsys):
-    names = {"torch": torch, "icg": icg, "join": join, "coalitions": coalitions, "math": math}
-    exec(solutions()[name], names)
-    NAMES[name](names[name])
-    assert capsys.readouterr().out.startswith("Right")
+    for said in messages(check, ALL):
+        assert not any(secret in said for secret in secrets.get(check, []))

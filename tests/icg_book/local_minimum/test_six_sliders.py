@@ -1,13 +1,9 @@
 """Explorable "six sliders", as far as Python goes; tests/browser/test_six_sliders_page.py opens it."""
 
-import base64
-import json
-import re
-import zlib
-
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 
 import icg
 from icg.models import LocalMinimumNet
@@ -41,11 +37,6 @@ def explorable(model):
     return six_sliders(model)
 
 
-def data(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]
-
-
 def small(**options):
     torch.manual_seed(3)
     return LocalMinimumNet(**{"width": 8, "features": 2, **options}).eval()
@@ -55,14 +46,14 @@ def small(**options):
 
 
 def unpacked(text, *shape):
-    planes = np.frombuffer(zlib.decompress(base64.b64decode(text), -15), np.uint8).reshape(2, -1).astype(int)
+    planes = inflate(text, np.uint8).reshape(2, -1).astype(int)
     code = planes[0] + 256 * planes[1]
     steps = np.where(code % 2, -(code + 1) // 2, code // 2).reshape(shape)
     return steps.cumsum(0).cumsum(1).astype(np.int16)
 
 
 def test_tables_in_the_page_are_the_networks(model, network, explorable):
-    found = data(explorable)
+    found = payload(explorable)
     n_features = len(found["unit"])
     at = np.array(found["at"]) / found["finest"]
     for packed, expected, shape in (
@@ -103,7 +94,7 @@ def test_decision_and_its_gradient_are_the_networks(model, network):
 
 
 def test_errors_are_stated_and_small(network, explorable):
-    assert data(explorable)["errors"] == network.errors
+    assert payload(explorable)["errors"] == network.errors
     assert 0 < network.errors["probability"] < 0.005 and 0 < network.errors["shares"] < 0.01
     assert network.errors["probabilities"] >= 1000 and network.errors["inputs"] > len(PRESETS)
 
@@ -119,7 +110,7 @@ def test_page_is_small_has_a_picture_and_no_address(explorable):
     text = explorable._repr_html_()
     assert len(text) < 320_000 and "http" not in text.replace("http://www.w3.org/2000/svg", "")
     assert explorable.fallback.startswith(b"\x89PNG") and len(explorable.fallback) > 10_000
-    found = data(explorable)
+    found = payload(explorable)
     assert found["start"] == [0.1, 0.2, 0.3, 0.6, 0.7, 0.9] == found["presets"][0]["values"]
     assert [panel["name"] for panel in found["panels"]] == list(PANELS)
     assert found["panels"][6]["paper"] == list(local_minimum.PAPER_TABLE["AGN"])
@@ -134,7 +125,7 @@ def test_alt_text_says_who_gives_the_dip_the_other_sign(network, explorable):
 
 def test_own_values_title_and_picture():
     own = six_sliders(small(), [0.123, 1, 0, 0.5, 0.5, 0.5], title="Six", alt="six", fallback=b"\x89PNG")
-    assert data(own)["start"] == [0.12, 1, 0, 0.5, 0.5, 0.5] and own.title == "Six" and own.alt == "six"
+    assert payload(own)["start"] == [0.12, 1, 0, 0.5, 0.5, 0.5] and own.title == "Six" and own.alt == "six"
 
 
 # ---- the shares

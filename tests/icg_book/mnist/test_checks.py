@@ -3,13 +3,12 @@
 import re
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from checking import messages, shared_tests
 
 import icg.deletion
 from icg.certainty import join
-from icg_book.kit.answers import NotYet, accept
 from icg_book.mnist import checks
 
 NOTEBOOK = Path(__file__).parents[3] / "book" / "mnist.ipynb"
@@ -270,31 +269,7 @@ ALL = {
     checks.check_deletion: ([deletion, deletion_at_once, deletion_by_the_library], DELETION_WRONG),
     checks.check_drift: ([drift, drift_backwards], DRIFT_WRONG),
 }
-NAMES = {
-    "my_blindness": checks.check_blindness,
-    "my_rank_correlation": checks.check_rank_correlation,
-    "my_deletion": checks.check_deletion,
-    "my_drift": checks.check_drift,
-}
-
-
-@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
-def test_right_answers_pass_in_any_style(check, answer, capsys):
-    check(answer)
-    assert capsys.readouterr().out.startswith("Right")
-
-
-@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
-def test_typical_mistakes_are_named(check, hint):
-    with pytest.raises(NotYet, match=hint):
-        check(ALL[check][1][hint])
-
-
-@pytest.mark.parametrize("check", ALL)
-@pytest.mark.parametrize("answer, message", [(..., "Nothing here yet"), (None, "returned None")])
-def test_an_untouched_stub_is_told_so(check, answer, message):
-    with pytest.raises(NotYet, match=message):
-        check(lambda *arguments: answer)
+globals().update(shared_tests(ALL))
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -306,39 +281,8 @@ def test_no_message_gives_the_answer_away(check):
         checks.check_deletion: ["certainty[", "order[", "join("],
         checks.check_drift: ["roll("],
     }
-    for wrong in ALL[check][1].values():
-        with pytest.raises(NotYet) as error:
-            check(wrong)
-        said = str(error.value)
+    for said in messages(check, ALL):
         if "stopped with" in said:
             continue
         assert not any(secret in said for secret in secrets[check]), said
         assert not re.search(r"\d\.\d", said), said
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_references_pass_their_checks(name, capsys):
-    def stub():
-        return ...
-
-    stub.__name__ = name
-    NAMES[name](accept(stub))
-    assert "Right" in capsys.readouterr().out
-
-
-def solutions():
-    cells = nbformat.read(NOTEBOOK, as_version=4).cells
-    sources = [c.source for c in cells if "solution" in c.metadata.get("tags", [])]
-    return {re.search(r"def (my_\w+)", s)[1]: re.search(r"```python\n(.*?)```", s, re.S)[1] for s in sources}
-
-
-def test_every_exercise_has_a_solution():
-    assert solutions().keys() == NAMES.keys()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_solutions_of_the_notebook_pass(name, capsys):
-    names = {"torch": torch, "icg": icg, "join": join}
-    exec(solutions()[name], names)
-    NAMES[name](names[name])
-    assert capsys.readouterr().out.startswith("Right")

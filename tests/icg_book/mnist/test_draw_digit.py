@@ -1,19 +1,16 @@
 """Explorable "draw a digit", as far as Python goes; tests/browser opens it."""
 
-import base64
-import json
-import re
-import zlib
-
 import numpy as np
 import pytest
 import torch
+from pages import inflate, payload
 from torch import nn
 
-from icg.artifacts import load_model
+from icg.artifacts import architecture, load_model
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
-from icg.models import ARCHITECTURES, MnistPlainNet, MnistSmallNet
+from icg.models import MnistPlainNet
+from icg_book.kit.networks import MnistSmallNet
 from icg_book.kit.page.explorable import Explorable, script_beside
 from icg_book.kit.page.networks import as_in_page, pack_network
 from icg_book.mnist import drawing_pad
@@ -38,11 +35,6 @@ def explorable():
     return draw_digit()
 
 
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]
-
-
 # ---- the network
 
 
@@ -51,7 +43,7 @@ def test_the_small_network_is_small_smooth_and_certainty_aware():
     net = MnistSmallNet().eval()
     kinds = " ".join(type(layer).__name__ for layer in net)
     assert kinds == "Conv2d SiLU AvgPool2d Conv2d SiLU Conv2d SiLU AvgPool2d Flatten Linear SiLU Linear"
-    assert sum(p.numel() for p in net.parameters()) == 27_406 and ARCHITECTURES["MnistSmallNet"] is MnistSmallNet
+    assert sum(p.numel() for p in net.parameters()) == 27_406 and architecture("MnistSmallNet") is MnistSmallNet
     assert net(torch.rand(3, 2, 28, 28)).shape == (3, 10) and net.certainty_aware and net.input_shape == (2, 28, 28)
     for layer in net:
         if hasattr(layer, "bias"):
@@ -78,7 +70,7 @@ def test_weights_travel_in_few_bytes_and_move_no_answer(explorable, model):
     assert kinds == "conv silu pool conv silu conv silu pool linear silu linear".split()
     rounded = as_in_page(model)
     for ours, layer in zip([k for k in network["layers"] if "weights" in k], _weighty(rounded), strict=True):
-        whole = np.frombuffer(zlib.decompress(base64.b64decode(ours["weights"]), -15), "<i2")
+        whole = inflate(ours["weights"], "<i2")
         weights = whole.reshape(-1, ours["columns"]) * np.array(ours["units"])[:, None]
         np.testing.assert_allclose(weights, layer.weight.detach().flatten(1).numpy(), rtol=1e-6, atol=1e-9)
     inputs = join(drawn_digits.load().images)

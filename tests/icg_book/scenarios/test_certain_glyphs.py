@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 from icg import artifacts
+from icg.artifacts import architecture
 from icg.certainty import join, split
-from icg.models import ARCHITECTURES, CertainGlyphsNet, GatedGlyphsNet
 from icg.training import train
+from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
 from icg_book.scenarios import certain_glyphs, glyphs
 from icg_book.scenarios.certain_glyphs import DAMAGE, PRIOR, absence, black_ink, damaged_accuracy, meaningless_pictures
 
@@ -50,7 +51,7 @@ class Lightness(Blind):
 def test_networks_are_small_plain_and_ready_to_train(network):
     torch.manual_seed(0)
     net = network()
-    assert sum(p.numel() for p in net.parameters()) == 17_937 and ARCHITECTURES[network.__name__] is network
+    assert sum(p.numel() for p in net.parameters()) == 17_937 and architecture(network.__name__) is network
     assert net.certainty_aware and net.input_shape == (2, 16, 16)
     kinds = {type(layer).__name__ for layer in net}
     assert kinds == {"Conv2d", "ReLU", "MaxPool2d", "Flatten", "Linear"}  # a web page has to know these and no others

@@ -8,8 +8,8 @@ import torch
 from scipy import ndimage
 
 from icg import artifacts
-from icg.models import GlyphsNet
 from icg.training import train
+from icg_book.kit.networks import GlyphsNet
 from icg_book.scenarios import glyphs
 from icg_book.scenarios.glyphs import CLASSES, CONTRAST, EXAMPLES, evaluate, examples, generate, paint
 

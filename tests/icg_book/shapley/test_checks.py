@@ -5,14 +5,12 @@ from itertools import combinations, permutations
 from math import comb, factorial
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
+from checking import messages, shared_tests
 
 from icg.attribution import integrated_gradients
 from icg.shapley import bshap
-from icg_book.kit.answers import _REFERENCES
-from icg_book.shapley import checks
 from icg_book.shapley import checks as shapley
 
 CHAPTER = Path(__file__).resolve().parents[3] / "book" / "shapley.ipynb"
@@ -240,56 +238,10 @@ ALL = {
         ZERO_WRONG,
     ),
 }
-STUBS = {
-    "my_marginal": shapley.check_marginal,
-    "my_shapley": shapley.check_shapley,
-    "my_bshap_two": shapley.check_bshap_two,
-    "my_sampling": shapley.check_sampling,
-    "my_zero_credit": shapley.check_zero_credit,
-}
-
-
-@pytest.mark.parametrize("check, answer", [(c, a) for c, (right, _) in ALL.items() for a in right])
-def test_right_answers_pass_in_any_style(check, answer, capsys):
-    check(answer)
-    assert capsys.readouterr().out.startswith("Right")
-
-
-@pytest.mark.parametrize("check, hint", [(c, h) for c, (_, wrong) in ALL.items() for h in wrong])
-def test_typical_mistakes_are_named(check, hint):
-    with pytest.raises(checks.NotYet, match=hint) as caught:
-        check(ALL[check][1][hint])
-    # No right number is given away: whole ones are words of the hint, 0 and 1 or a shape.
-    assert not re.search(r"\d\.\d", str(caught.value))
+globals().update(shared_tests(ALL))
 
 
 @pytest.mark.parametrize("check", ALL)
-def test_an_untouched_stub_is_told_so(check):
-    with pytest.raises(checks.NotYet, match="Nothing here yet"):
-        check(lambda *arguments: ...)
-
-
-@pytest.mark.parametrize("stub", STUBS)
-def test_the_books_own_answers_pass(stub, capsys):
-    STUBS[stub](_REFERENCES[stub])
-    assert capsys.readouterr().out.startswith("Right")
-
-
-def solutions():
-    """Stub name to the code of its solution, from the chapter."""
-    found = {}
-    for cell in nbformat.read(CHAPTER, as_version=4).cells:
-        if "solution" in cell.metadata.get("tags", []):
-            code = re.search(r"```python\n(.*?)```", cell.source, re.S).group(1)
-            found[re.search(r"def (my_\w+)", code).group(1)] = code
-    return found
-
-
-def test_the_chapters_solutions_pass(capsys):
-    found = solutions()
-    assert set(found) == set(STUBS)
-    for stub, code in found.items():
-        names = {"torch": torch, "factorial": factorial, "permutations": permutations}
-        exec(code, names)
-        STUBS[stub](names[stub])
-    assert capsys.readouterr().out.count("Right") == len(STUBS)
+def test_no_message_gives_a_right_number_away(check):
+    """Whole ones are words of the hint, 0 and 1 or a shape."""
+    assert not any(re.search(r"\d\.\d", said) for said in messages(check, ALL))

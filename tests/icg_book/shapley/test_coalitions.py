@@ -1,25 +1,19 @@
 """The coalition board, as far as Python goes; tests/browser/test_coalitions_page.py opens it."""
 
-import json
-import re
 from dataclasses import replace
 
 import pytest
 import torch
+from pages import payload
 
 from icg_book.kit.page.explorable import png_bytes
 from icg_book.scenarios import games
 from icg_book.scenarios.games import GAMES
-from icg_book.shapley.coalitions import coalition_board
-
-
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)["data"]["games"]
+from icg_book.shapley.coalitions import coalition_board, static_picture
 
 
 def test_presets_travel_with_their_values_in_binary_order():
-    packed = payload(coalition_board())
+    packed = payload(coalition_board())["games"]
     assert [p["name"] for p in packed] == [g.name for g in GAMES.values()]
     for p, game in zip(packed, GAMES.values(), strict=True):
         for k, value in enumerate(p["values"]):
@@ -37,14 +31,12 @@ def test_static_picture_and_alt_text_are_of_the_first_game():
 
 
 def test_static_picture_draws_every_marginal_and_the_averages():
-    from icg_book.shapley.coalitions import _static
-
-    figure = _static(GAMES["glove"], [0.0, 0, 0, 0, 0, 1, 1, 1])
+    figure = static_picture(GAMES["glove"], [0.0, 0, 0, 0, 0, 1, 1, 1])
     words = [t.get_text() for ax in figure.axes for t in ax.texts]
     assert words.count("+1") == 6 and words.count("0") == 12
     assert words.count("0.167") == 2 and words.count("0.667") == 1
     assert {"A B C", "A C B", "B A C", "B C A", "C A B", "C B A"} <= set(words)
-    assert png_bytes(_static(GAMES["additive"], [0.0] * 8)).startswith(b"\x89PNG")  # nothing to share
+    assert png_bytes(static_picture(GAMES["additive"], [0.0] * 8)).startswith(b"\x89PNG")  # nothing to share
 
 
 def test_the_page_holds_no_address_and_its_own_style():
@@ -74,4 +66,4 @@ def test_bad_games_are_refused(arguments, message):
 
 def test_any_small_game_will_do():
     game = replace(GAMES["glove"], name="mine", function=lambda masks: masks.sum(1) ** 2 - torch.ones(len(masks)))
-    assert payload(coalition_board([game]))[0]["values"] == [-1, 0, 0, 3, 0, 3, 3, 8]
+    assert payload(coalition_board([game]))["games"][0]["values"] == [-1, 0, 0, 3, 0, 3, 3, 8]

@@ -79,6 +79,12 @@ function signed(value, digits) {
   return (value > 0 && /[1-9]/.test(text) ? "+" : "") + text;
 }
 
+function percent(share) { // one decimal near the ends; 0 % and 100 % only where they are exact
+  const off = Math.min(share, 1 - share);
+  if (off > 0 && off < 0.0005) return (share < 0.5 ? "<0.1" : ">99.9") + " %";
+  return number(100 * share, off > 0 && off < 0.0995 ? 1 : 0) + " %";
+}
+
 // y at `at` on the line through the points (x increasing).
 function interpolate(x, y, at) {
   if (at <= x[0]) return y[0];
@@ -86,101 +92,6 @@ function interpolate(x, y, at) {
     if (at <= x[i]) return y[i - 1] + (y[i] - y[i - 1]) * (at - x[i - 1]) / (x[i] - x[i - 1]);
   }
   return y[y.length - 1];
-}
-
-// ---- packed bytes ---------------------------------------------------------------------------------------------
-
-function base64Bytes(text) {
-  const raw = atob(text), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  return bytes;
-}
-
-// Raw deflate (RFC 1951) into `size` bytes.
-function inflate(input, size) {
-  const out = new Uint8Array(size);
-  let position = 0, bit = 0, at = 0;
-
-  function bits(n) {
-    let value = 0;
-    for (let i = 0; i < n; i++) {
-      value |= ((input[at] >> bit) & 1) << i;
-      if (++bit === 8) { bit = 0; at++; }
-    }
-    return value;
-  }
-  // Canonical Huffman code: how many codes of each length, and the symbols in order.
-  function tree(lengths) {
-    const count = new Uint16Array(16), start = new Uint16Array(16), symbols = new Uint16Array(lengths.length);
-    for (const n of lengths) count[n]++;
-    count[0] = 0;
-    for (let n = 1; n < 15; n++) start[n + 1] = start[n] + count[n];
-    lengths.forEach((n, symbol) => { if (n) symbols[start[n]++] = symbol; });
-    return { count, symbols };
-  }
-  function symbol(t) {
-    let code = 0, first = 0, index = 0;
-    for (let n = 1; n < 16; n++) {
-      code |= (input[at] >> bit) & 1;
-      if (++bit === 8) { bit = 0; at++; }
-      const count = t.count[n];
-      if (code - count < first) return t.symbols[index + code - first];
-      index += count;
-      first = (first + count) << 1;
-      code <<= 1;
-    }
-    throw new Error("packed data are damaged");
-  }
-
-  const lengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
-  const lengthBits = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-  const backBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
-  const order = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
-
-  for (let last = 0; !last;) {
-    last = bits(1);
-    const kind = bits(2);
-    if (kind === 0) {
-      if (bit) { bit = 0; at++; }
-      const n = input[at] | (input[at + 1] << 8);
-      out.set(input.subarray(at + 4, at + 4 + n), position);
-      at += 4 + n;
-      position += n;
-      continue;
-    }
-    let literals, backs;
-    if (kind === 1) {
-      literals = tree(Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8)));
-      backs = tree(new Array(30).fill(5));
-    } else {
-      const nLiterals = bits(5) + 257, nBacks = bits(5) + 1, nCodes = bits(4) + 4, codes = new Array(19).fill(0);
-      for (let i = 0; i < nCodes; i++) codes[order[i]] = bits(3);
-      const codeTree = tree(codes), lengths = [];
-      while (lengths.length < nLiterals + nBacks) {
-        const s = symbol(codeTree);
-        if (s < 16) { lengths.push(s); continue; }
-        const value = s === 16 ? lengths[lengths.length - 1] : 0;
-        for (let n = s === 16 ? 3 + bits(2) : s === 17 ? 3 + bits(3) : 11 + bits(7); n; n--) lengths.push(value);
-      }
-      literals = tree(lengths.slice(0, nLiterals));
-      backs = tree(lengths.slice(nLiterals));
-    }
-    for (let s = symbol(literals); s !== 256; s = symbol(literals)) {
-      if (s < 256) { out[position++] = s; continue; }
-      const n = lengthBase[s - 257] + bits(lengthBits[s - 257]), b = symbol(backs);
-      const back = backBase[b] + bits(b < 4 ? 0 : (b >> 1) - 1);
-      for (let end = position + n; position < end; position++) out[position] = out[position - back];
-    }
-  }
-  if (position !== size) throw new Error("expected " + size + " packed bytes, got " + position);
-  return out;
-}
-function unpack(text, size) { return inflate(base64Bytes(text), size); }
-
-// Undo step_difference: every frame of `plane` bytes was stored as the difference from the one before.
-function addSteps(bytes, plane) {
-  for (let i = plane; i < bytes.length; i++) bytes[i] += bytes[i - plane];
-  return bytes;
 }
 
 // ---- maps on a canvas -----------------------------------------------------------------------------------------
@@ -229,58 +140,14 @@ function signedLegend(colours, text) {
     text ? el("span", { class: "icg-x-hint" }, text) : null);
 }
 
-// ---- a line chart ---------------------------------------------------------------------------------------------
-
-function niceTicks(low, high, about) {
-  const raw = (high - low) / about, power = Math.pow(10, Math.floor(Math.log10(raw)));
-  const step = power * [1, 2, 2.5, 5, 10].find((m) => m * power >= raw * 0.999);
-  const ticks = [];
-  for (let t = Math.ceil(low / step - 1e-9) * step; t <= high + step * 1e-9; t += step) ticks.push(Number(t.toPrecision(12)));
-  return ticks;
-}
-
-// One curve with a moving dot; what lies behind the dot is drawn bold. Redraws itself when its width changes.
-// chart.set({x, y, from, to, label, axis}), chart.move(position, value); pick(position) when pressed or dragged.
-function lineChart(pick) {
-  const left = 60, right = 14, top = 24, height = 132, bottom = 38;
-  const picture = svg("svg", { class: "icg-x-chart", height: height, "aria-hidden": "true" });
-  let curve = null, place = null;
-
-  function draw() {
-    const width = picture.clientWidth;
-    if (!curve || width < 80) return;
-    picture.setAttribute("viewBox", "0 0 " + width + " " + height);
-    const low = Math.min(...curve.y), high = Math.max(...curve.y), unit = low >= -0.02 && high <= 1.02;
-    const pad = (high - low) * 0.06 || 1, y0 = unit ? -0.03 : low - pad, y1 = unit ? 1.03 : high + pad;
-    const px = (x) => left + (width - left - right) * (x - curve.from) / (curve.to - curve.from);
-    const py = (y) => top + (height - top - bottom) * (y1 - y) / (y1 - y0);
-    const path = (points) => points.map((p, i) => (i ? "L" : "M") + px(p[0]).toFixed(1) + " " + py(p[1]).toFixed(1)).join("");
-    const points = curve.x.map((x, i) => [x, curve.y[i]]);
-    const past = points.filter((p) => p[0] < place.x).concat([[place.x, place.y]]);
-    const text = (x, y, anchor, what, kind) => svg("text", { x, y, "text-anchor": anchor, class: kind || "" }, what);
-    picture.replaceChildren(
-      text(0, 12, "start", curve.label, "icg-x-axis"),
-      ...(unit ? [0, 0.5, 1] : niceTicks(y0, y1, 3)).map((t) => svg("g", {},
-        svg("line", { x1: left, x2: width - right, y1: py(t), y2: py(t), class: "icg-x-grid" }),
-        text(left - 8, py(t) + 4, "end", number(t)))),
-      ...niceTicks(curve.from, curve.to, width < 420 ? 2 : 4).map((t) =>
-        text(px(t), height - bottom + 16, "middle", number(t))),
-      text(left + (width - left - right) / 2, height - 5, "middle", curve.axis, "icg-x-axis"),
-      svg("line", { x1: px(place.x), x2: px(place.x), y1: top, y2: height - bottom, class: "icg-x-here" }),
-      svg("path", { d: path(points), class: "icg-x-line" }),
-      svg("path", { d: path(past), class: "icg-x-line icg-x-past" }),
-      svg("circle", { cx: px(place.x), cy: py(place.y), r: 6, class: "icg-x-dot" }));
-  }
-  draggable(picture, (share) => {
-    const width = picture.clientWidth, inside = (share * width - left) / (width - left - right);
-    pick(curve.from + Math.min(1, Math.max(0, inside)) * (curve.to - curve.from));
-  });
-  if (window.ResizeObserver) new ResizeObserver(draw).observe(picture);
-  else window.addEventListener("resize", draw);
-  return { node: picture, set: (c) => { curve = c; }, move: (x, y) => { place = { x, y }; draw(); } };
-}
-
 // ---- start ----------------------------------------------------------------------------------------------------
+
+// Bytes from base64.
+function base64Bytes(text) {
+  const raw = atob(text), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  return bytes;
+}
 
 // Find the element(s) of this output and build. Notebooks may run a script before its element is on the page, and may
 // show one output twice: so wait a little, and take every copy that has not started yet.

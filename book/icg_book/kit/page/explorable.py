@@ -9,7 +9,8 @@ A new explorable called NAME is a file ``NAME.js`` in its chapter's folder, whic
 ``build(root, stage, data, colours)`` with the helpers of ``common.js`` and fills ``stage``; a ``NAME.py`` beside it,
 with a function that checks its input and returns ``Explorable(script_beside(__file__), data, …)``; and a ``NAME.css``
 where ``explorable.css`` does not do. A line ``// uses OTHER.js`` brings another script, from the same folder or from
-this one.
+this one: ``charts.js``, ``player.js``, ``packed.js``, ``networks.js`` or ``random.js``. Maths of more than a few lines
+goes to ``NAME_maths.js``: functions that need no page, so that tests can run them by themselves.
 """
 
 import base64
@@ -80,7 +81,7 @@ class Explorable:
         # From content and a counter: the same notebook gives the same page, two outputs never share an id.
         digest = hashlib.sha256((self.name + data).encode()).hexdigest()[:8]
         ident = f"icg-{self.name}-{digest}-{next(_count)}"
-        script = "\n".join([*map(_source, _needed(self.script)), f"mount({json.dumps(ident)}, build);"])
+        script = "\n".join([*map(_source, scripts(self.script)), f"mount({json.dumps(ident)}, build);"])
         style = _source(HERE / "explorable.css")
         if (own := self.script.with_suffix(".css")).is_file():
             style += _source(own)
@@ -135,7 +136,7 @@ def script_beside(module_file: str) -> Path:
     return Path(module_file).with_suffix(".js")
 
 
-def _needed(script: Path) -> list[Path]:
+def scripts(script: Path) -> list[Path]:
     """The scripts that ``script`` needs, in the order in which they must come: common.js first, itself last."""
     found = [HERE / "common.js"]
 
@@ -157,10 +158,10 @@ def _source(path: Path) -> str:
 
 
 def pack(*arrays: np.ndarray) -> str:
-    """Arrays of one-byte numbers, one after the other, deflated and in base64; ``unpack`` in common.js reverses it.
+    """Arrays of one-byte numbers, one after the other, deflated and in base64; ``unpack`` in packed.js reverses it.
 
     Raw deflate rather than PNG or the browser's own stream: pixels read back from a canvas are altered by some
-    privacy modes, and browsers of 2022 lack ``DecompressionStream``. common.js inflates by itself, everywhere alike.
+    privacy modes, and browsers of 2022 lack ``DecompressionStream``. packed.js inflates by itself, everywhere alike.
     """
     for a in arrays:
         if a.dtype not in (np.int8, np.uint8):

@@ -1,3 +1,4 @@
+// uses packed.js
 // Small networks in the page, forward and backward; networks.py packs them. Layers come one after the other, on `channels`
 // square maps of `side` each. Every layer keeps what comes in (x) and goes out (y) and the derivatives by both (dx, dy).
 

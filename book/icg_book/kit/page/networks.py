@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from icg.models import GatedGlyphsNet
+from icg_book.kit.networks import GatedGlyphsNet
 from icg_book.kit.page.explorable import pack
 
 

@@ -5,10 +5,10 @@ import json
 import re
 import subprocess
 import sys
-import zlib
 
 import numpy as np
 import pytest
+from pages import inflate, payload, sent
 
 from icg_book.burnt_snacks import scrub
 from icg_book.burnt_snacks.scrub import scrub_path
@@ -35,15 +35,10 @@ def make_case(image="A", method="IG", steps=5, size=(6, 8), seed=0, **changes):
     return {**case, **changes}
 
 
-def payload(explorable):
-    text = re.search(r'<script type="application/json">(.*?)</script>', explorable._repr_html_(), re.S).group(1)
-    return json.loads(text)
-
-
 def unpack_case(packed):
-    """What common.js does: frames, gradients and gathered as real numbers."""
+    """What scrub.js does: frames, gradients and gathered as real numbers."""
     shape = (len(packed["positions"]), packed["height"], packed["width"])
-    raw = np.frombuffer(zlib.decompress(base64.b64decode(packed["pixels"]), -15), np.uint8).reshape(3, *shape)
+    raw = inflate(packed["pixels"], np.uint8).reshape(3, *shape)
     frames, gathered = (np.cumsum(raw[i], axis=0, dtype=np.uint8) for i in (0, 2))
     scales = np.array(packed["scales"])[:, None, None]
     return frames / 255, raw[1].view(np.int8) / 127 * scales, gathered.view(np.int8) / 127 * packed["scale"]
@@ -163,12 +158,12 @@ def test_json_cannot_close_its_script():
     explorable = scrub_path([make_case(image=nasty, caption=nasty)], title="a <b> & c", alt='"quoted"')
     text = explorable._repr_html_()
     assert text.count("</script>") == 2
-    assert payload(explorable)["data"]["cases"][0]["image"] == nasty
+    assert payload(explorable)["cases"][0]["image"] == nasty
     assert "a &lt;b&gt; &amp; c" in text and 'alt="&quot;quoted&quot;"' in text
 
 
 def test_lut_travels_with_the_data():
-    lut = base64.b64decode(payload(scrub_path([make_case()]))["lut"])
+    lut = base64.b64decode(sent(scrub_path([make_case()]))["lut"])
     assert lut == figures.signed_lut().tobytes()
 
 
@@ -207,7 +202,7 @@ def test_quantised_maps_are_within_one_step_and_end_at_the_attribution():
     case = make_case(steps=9)
     case["gathered"] *= np.sin(np.linspace(0.2, 2.6, 9))[:, None, None]  # larger on the way than at the end
     case["gradients"][3] = 0
-    packed = payload(scrub_path([case]))["data"]["cases"][0]
+    packed = payload(scrub_path([case]))["cases"][0]
     frames, gradients, gathered = unpack_case(packed)
     assert np.abs(frames - case["frames"]).max() <= 0.5 / 255 + 1e-9
     largest = np.abs(case["gathered"]).max()
