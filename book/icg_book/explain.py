@@ -7,6 +7,7 @@ in the proportions of the network's input, becomes the input; in grey for networ
 import json
 import os
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ def explain(
     out: Path,
     *,
     model: str,
+    scenario: str | None = None,
     method: str = "icg",
     baseline: str = "zero",
     target: str | None = None,
@@ -44,7 +46,8 @@ def explain(
     """Say what the network sees in a picture, and write the picture, the attribution map and both together to ``out``.
 
     Args:
-        model: name of trained weights; their scenario names its classes and has images for what needs them.
+        model: name of trained weights. scenario: module of :mod:`icg_book.scenarios` that names its classes and has
+            images for what needs them; default: the one that trains the network.
         method: of :data:`icg_book.kit.contenders.KEYS`. baseline: of Integrated Gradients.
         target: the class to explain, by name or number; the predicted one if not given.
         output: "probability", "log_probability" or "logit".
@@ -62,7 +65,7 @@ def explain(
     _check_out(out, path)
     picture = open_picture(path)  # before the weights, which may have to be downloaded
     network, shape = _network(model)
-    scenario = scenario_of(model)
+    module = import_module(f"icg_book.scenarios.{scenario}") if scenario else scenario_of(model)
     photo = prepare(picture, shape)
     for note in photo.notes:
         say(f"{path.name}: {note}")
@@ -74,7 +77,7 @@ def explain(
 
     with quiet(network), torch.no_grad():
         p = network(join(photo.values)).softmax(1)[0]
-    classes = getattr(scenario, "CLASSES", ())
+    classes = getattr(module, "CLASSES", ())
     classes = classes if len(classes) == len(p) else tuple(str(k) for k in range(len(p)))
     number = _class(target, classes, int(p.argmax()))
     first, second = p.topk(2).indices.tolist()
@@ -84,7 +87,7 @@ def explain(
     maps, delta = attribute(
         network,
         photo.values,
-        samples(scenario, shape) if chosen.data else None,
+        samples(module, shape) if chosen.data else None,
         method=method,
         baseline=baseline,
         n_steps=n,
@@ -98,7 +101,7 @@ def explain(
     summed = f"the map adds up to {total:+.4f}"
     if delta is not None:
         summed += f", and the {what} changes by {total - delta.item():+.4f} along the way"
-    by = chosen.name + (f", {baseline} baseline" if chosen.baseline else "") + (f", noise {noise:g}" if noise else "")
+    by = chosen.title + (f", noise {noise:g}" if noise else "")
     say(f"{classes[number]}, {p[number]:.1%}: its {what} explained by {by}; {summed}")
     title = f"{classes[number]}, {p[number]:.1%}"
     figure = picture_and_map(photo.shown, maps[0, 0].numpy(), title=title, by=f"{by}\n{what}")

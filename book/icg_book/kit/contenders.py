@@ -52,6 +52,11 @@ class Method:
     complete: bool = True
 
     @property
+    def title(self) -> str:
+        """The name, and the baseline."""
+        return self.name + (f", {self.baseline} baseline" if self.baseline else "")
+
+    @property
     def counted(self) -> str | None:
         """The setting that a number of steps means: draws, for a method without paths; ``None`` if it takes neither."""
         return next((name for name in ("steps", "draws") if name in self.settings), None)
@@ -76,7 +81,7 @@ _POINTS = {"draws": "n_steps", "noise": "noise_std", "rule": "method"}
 _ICG = partial(
     Method, "Integrated Certainty Gradients", integrated_certainty_gradients, _PATHS | _COPIES, certainty=True
 )
-_IG = partial(Method, "Integrated Gradients", integrated_gradients, _PATHS, {"steps": 64}, key="ig")
+_IG = partial(Method, "Integrated Gradients", integrated_gradients, _PATHS, settings={"steps": 64}, key="ig")
 
 METHODS = {
     "ICG": _ICG({"steps": 100, "draws": 5, "noise": 0.0}, key="icg"),
@@ -109,9 +114,7 @@ METHODS = {
         "Random-path certainty gradients", random_path_certainty_gradients, _POINTS, certainty=True, complete=False
     ),
     "BShap": Method("BShap", _deterministic(bshap, "dtype"), complete=False),
-    "certainty-SHAP": Method(
-        "Certainty-SHAP", _deterministic(certainty_shap, "dtype"), certainty=True, complete=False
-    ),
+    "certainty-SHAP": Method("Certainty-SHAP", _deterministic(certainty_shap, "dtype"), certainty=True, complete=False),
     "random": Method("Random numbers", _random, complete=False),  # the control: a map of noise
 }
 OFFERED = [method for method in METHODS.values() if method.key]  # to readers

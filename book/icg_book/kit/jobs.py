@@ -178,7 +178,7 @@ class TrainingJob:
             curve.save()
         stage = Stage(self.recipe, self.batch, curve.watch(self.measure, at=self.at), self.every)
         model = train_stages(self.make, [stage], checkpoint, progress=progress)
-        outcome = self.finish(model, curve.points)
+        outcome = self.finish(model, dict(sorted(curve.points.items())))
         self._outcome(folder).write(outcome)
         checkpoint.unlink(missing_ok=True)
         curve.kept.forget()

@@ -4,7 +4,6 @@ import base64
 import html
 import os
 
-import torch
 from torch import Tensor, nn
 
 from icg.artifacts import BRANCH, REPOSITORY

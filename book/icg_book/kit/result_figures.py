@@ -70,7 +70,7 @@ def picture_and_map(shown: np.ndarray, attribution: np.ndarray, *, title: str, b
     axes = figure.subplot_mosaic(mosaic, height_ratios=heights)
     limit = signed_limit(attribution, MOST)
     show_map(axes["map"], attribution, limit=limit)
-    for name, image in (("picture", shown), ("both", over(shown, attribution, limit, grey=0.4))):
+    for name, image in (("picture", shown), ("both", laid_over(shown, attribution, limit, grey=0.4))):
         bare(axes[name]).imshow(image, cmap="gray", vmin=0, vmax=255)
     for name, text in (("picture", title), ("map", by), ("both", "the map over the picture")):
         axes[name].set_title(text, fontsize=10)
@@ -78,11 +78,14 @@ def picture_and_map(shown: np.ndarray, attribution: np.ndarray, *, title: str, b
     return figure
 
 
-def over(shown: np.ndarray, attribution: np.ndarray, limit: float, *, grey: float, smooth: bool = False) -> np.ndarray:
+def laid_over(
+    shown: np.ndarray, attribution: np.ndarray, limit: float, *, grey: float, smooth: bool = False
+) -> np.ndarray:
     """The colours of a map ``(H, W)`` on the grey picture ``shown``: ``(h, w, 3)`` in [0, 1].
 
     Args:
-        grey: how much darker than its colours the picture makes them, in [0, 1]. smooth: blend between the map's pixels.
+        grey: how much darker than its colours the picture makes them, in [0, 1].
+        smooth: blend between the map's pixels.
     """
     from PIL import Image
 
@@ -98,7 +101,8 @@ def bar_chart(ax, probabilities: Tensor, target: int, names=None, *, digits: int
     """One bar for each class; the explained one in the colour that speaks for it.
 
     Args:
-        names: of the classes; default: their numbers. digits: of a probability; one that is rounded to 0 is not written.
+        names: of the classes; default: their numbers.
+        digits: of a probability; one that is rounded to 0 is not written.
     """
     p = probabilities.tolist()
     ax.barh(range(len(p)), p, color=[POSITIVE[5] if k == target else "#6d7780" for k in range(len(p))])

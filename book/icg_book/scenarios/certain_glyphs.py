@@ -18,8 +18,8 @@ from icg.damage import (
     uniform_noise,
 )
 from icg.measures import band_absence, neutrality, probabilities
-from icg.models import CertainGlyphsNet, GatedGlyphsNet
 from icg.training import Recipe
+from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
 from icg_book.kit.trainings import Training
 from icg_book.scenarios import glyphs
 from icg_book.scenarios.glyphs import CLASSES, SIZE, Glyphs

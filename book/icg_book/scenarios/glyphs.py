@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from icg.models import GlyphsNet
 from icg.training import Recipe
+from icg_book.kit.networks import GlyphsNet
 from icg_book.kit.trainings import Training
 
 SIZE = 16  # images are 16 x 16

@@ -301,4 +301,6 @@ def _probability(model, joined: Tensor) -> Tensor:
     return torch.cat([model(part).double().softmax(1)[:, 1] for part in joined.split(4000)])
 
 
-TRAININGS = {"local-minimum": Training(LocalMinimumNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate)}
+TRAININGS = {
+    "local-minimum": Training(LocalMinimumNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate)
+}
