@@ -260,7 +260,7 @@ def _summary(work: Work, done: dict[str, dict], looked: dict, size: dict[str, in
         gap = rows["gap"][~rows["gap"].isnan()]
         if len(gap):
             found["gap"] = {"mean": round(gap.mean().item(), 5), "largest": round(gap.max().item(), 5)}
-        methods[method] = found | {"evaluations": evaluations(METHODS[method])}
+        methods[method] = found | {"evaluations": evaluations(method, METHODS[method])}
     paths = files("val")
     figure = {}
     for number in shots.chosen.tolist():  # the first of each class

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from icg.certainty import is_certainty_aware, join
 from icg.question import quiet
 from icg_book.imagenette.worker import Stopped, Watched, Worker
-from icg_book.kit.contenders import NAMES, evaluations, find, told
+from icg_book.kit.contenders import NAMES, Method, evaluations, find, told
 from icg_book.kit.figures import bare, colour_bar, show_map, signed_limit
 from icg_book.kit.lab import (
     FIRST,
@@ -126,7 +126,7 @@ def photo_lab(model, photographs: Tensor | None, data: Tensor | None = None, cla
                 place.add_class(STALE)
         for key, chosen, bar, place in zip(keys, job["sides"], bars, places, strict=True):
             if key not in known:
-                bar.value, bar.max = 0, evaluations(_settings(**chosen))
+                bar.value, bar.max = 0, evaluations(*_chosen(**chosen))
                 bar.layout.visibility = "visible"
                 watched = Watched(model, stopped, lambda done, bar=bar: setattr(bar, "value", min(done, bar.max)))
                 try:
@@ -248,14 +248,16 @@ def photo_from(name: str, content: bytes, shape: tuple[int, int, int]) -> Shot:
 # ---------------------------------------------------------------------------------------------------------------
 
 
+def _chosen(*, method: str, baseline: str, n_steps: int, noise_std: float, **_) -> tuple[Method, dict[str, float]]:
+    """The method of a column and the settings that matter to it."""
+    found = find(method, baseline)
+    return found, told(found, n_steps, noise_std)
+
+
 def _key(chosen: dict) -> tuple:
     """The same for choices that give the same map."""
-    return find(chosen["method"], chosen["baseline"]).title, *_settings(**chosen).values(), chosen["output"]
-
-
-def _settings(*, method: str, baseline: str, n_steps: int, noise_std: float, **_) -> dict[str, float]:
-    """The settings that matter to the method that is chosen."""
-    return told(find(method, baseline), n_steps, noise_std)
+    method, settings = _chosen(**chosen)
+    return method.title, *settings.values(), chosen["output"]
 
 
 def _probabilities(model, values: Tensor) -> Tensor:
@@ -275,8 +277,9 @@ def _explain(watched: Watched, values: Tensor, data, target: int, classes, chose
         f"Attributions for the {output} of {classes[target]} sum to {total:+.4f}. {adds_up} Evaluations: "
         f"{watched.with_gradient} forward and backward, {watched.forward_only} forward only."
     )
-    noise = _settings(**chosen).get("noise")
-    title = find(chosen["method"], chosen["baseline"]).title + (f", noise {noise:g}" if noise else "")
+    chosen_method, settings = _chosen(**chosen)
+    noise = settings.get("noise")
+    title = chosen_method.title + (f", noise {noise:g}" if noise else "")
     return Result(maps[0, 0].cpu(), title, text)
 
 

@@ -157,13 +157,14 @@ def told(method: Method, n: int, noise: float) -> dict[str, float]:
     return settings
 
 
-def evaluations(settings: dict) -> int:
+def evaluations(method: str | Method, settings: dict) -> int:
     """Forward and backward passes for one map; adaptive steps cost three quarters as many forward passes on top.
 
-    >>> evaluations({"steps": 12, "draws": 5, "noise": 0.1})
+    >>> evaluations("ICG, noise averaged", {"steps": 12, "draws": 5, "noise": 0.1})
     60
     """
-    return settings.get("steps", 1) * settings.get("draws", 1)
+    method = METHODS[method] if isinstance(method, str) else method
+    return 0 if method.call is _random else settings.get("steps", 1) * settings.get("draws", 1)
 
 
 def attribute(

@@ -240,7 +240,7 @@ _SUMMARIES = {"mnist": _mnist, "space": _space}
 def _cost(method: str, rows: dict) -> dict:
     gap = rows["gap"][~rows["gap"].isnan()]
     found = {"gap": {"mean": gap.mean().item(), "largest": gap.max().item()}} if len(gap) else {}
-    return found | {"evaluations": evaluations(METHODS[method])}
+    return found | {"evaluations": evaluations(method, METHODS[method])}
 
 
 def _areas(share: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
