@@ -41,7 +41,7 @@ from icg_book.imagenette.work import (
     order,
 )
 from icg_book.kit.contenders import evaluations
-from icg_book.kit.intervals import mean_interval
+from icg_book.kit.intervals import mean_curve, rounded_interval
 from icg_book.kit.records import provenance, write_result
 from icg_book.scenarios import imagenette
 from icg_book.scenarios.photographs import files
@@ -223,8 +223,8 @@ def _summary(work: Work, done: dict[str, dict], looked: dict, size: dict[str, in
         """An interval, and that of the paired differences from the reference."""
         values = get(done[method])
         if method == REFERENCE or not reference:
-            return _interval(values)
-        return _interval(values) | {f"less {REFERENCE}": _interval(values - get(reference))}
+            return rounded_interval(values)
+        return rounded_interval(values) | {f"less {REFERENCE}": rounded_interval(values - get(reference))}
 
     share = torch.tensor(SHARES, dtype=torch.float64)
     share = (share * BLOCKS**2).round() / BLOCKS**2  # whole blocks
@@ -240,16 +240,18 @@ def _summary(work: Work, done: dict[str, dict], looked: dict, size: dict[str, in
                 found[name] = compared(method, lambda r, k=name: r[k]) | {"at least its part": int(crowded.sum())}
         for kind in CURVES:
             found[kind] = {
-                change: _curve(share, rows[k][: few["curves"]])
+                change: mean_curve(share, rows[k][: few["curves"]])
                 | {"area": compared(method, lambda r, k=k: Curves(share, r[k][: few["curves"]]).area())}
                 for change in CHANGES
                 for k in [f"{kind}, {change}"]
             }
         if is_stochastic(method):
-            found["agreement"] = {form: _interval(rows[f"agreement, {form}"][: few["agreement"]]) for form in FORMS}
+            found["agreement"] = {
+                form: rounded_interval(rows[f"agreement, {form}"][: few["agreement"]]) for form in FORMS
+            }
         if method != "random":
             found["sanity"] = {
-                stage: {form: _interval(rows[f"{form}, {stage}"]) for form in ("signed", "absolute")}
+                stage: {form: rounded_interval(rows[f"{form}, {stage}"]) for form in ("signed", "absolute")}
                 for stage in STAGES
             }
             times = rows["cost"][: size["cost"]]  # one for each chunk, so there is no interval over photographs
@@ -280,7 +282,7 @@ def _summary(work: Work, done: dict[str, dict], looked: dict, size: dict[str, in
                 "validation": int(kind.sum()),
                 "right": len(shots.bordered[name]),
                 "numbers": shots.bordered[name][: size[name]].tolist(),
-                "area": _interval(some[f"{name}, area"]) if size[name] else None,
+                "area": rounded_interval(some[f"{name}, area"]) if size[name] else None,
             }
             for name, kind in zip(BORDERS, (black, area & ~black), strict=True)
         },
@@ -303,18 +305,3 @@ def _summary(work: Work, done: dict[str, dict], looked: dict, size: dict[str, in
         "paper": PAPER,
         "weights": {work.name: work.weights},
     }
-
-
-def _curve(share: Tensor, output: Tensor) -> dict:
-    points = [_interval(column) for column in output.T]
-    names = ("mean", "low", "high")
-    shares = [round(value, 5) for value in share.tolist()]
-    return {"share": shares, "probability": {name: [point[name] for point in points] for name in names}}
-
-
-def _interval(values: Tensor) -> dict:
-    """Mean and interval, to five digits; null where there is no value."""
-    if bool(values.isnan().all()):
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    found = mean_interval(values)._asdict()
-    return {name: round(value, 5) if name != "n" else value for name, value in found.items()}

@@ -18,7 +18,7 @@ from icg.artifacts import ArtifactError, load_card, load_model
 from icg.deletion import Curves
 from icg.measures import mass_share, rank_correlation
 from icg_book.kit.contenders import evaluations
-from icg_book.kit.intervals import mean_interval
+from icg_book.kit.intervals import mean_curve, rounded_interval
 from icg_book.kit.records import provenance, write_result
 from icg_book.mnist.work import (
     BAND,
@@ -151,16 +151,16 @@ def _mnist(done: dict) -> dict:
     }
     methods = {}
     for method in complete:
-        found = {"blindness": _interval(rows[method]["blindness"])}
+        found = {"blindness": rounded_interval(rows[method]["blindness"])}
         for kind in CURVES:
             found[kind] = {}
             for change in CHANGES:
                 name = f"{kind}, {change}"
                 whole, early = heights[method, name]
-                curve = _curve(share, rows[f"{method}, curves"][name])
-                curve |= {"area": _interval(whole), f"area, first {FLIPS} pixels": _interval(early)}
+                curve = mean_curve(share, rows[f"{method}, curves"][name])
+                curve |= {"area": rounded_interval(whole), f"area, first {FLIPS} pixels": rounded_interval(early)}
                 if "ICG" in complete and method != "ICG":
-                    curve["area less ICG's"] = _interval(whole - heights["ICG", name][0])
+                    curve["area less ICG's"] = rounded_interval(whole - heights["ICG", name][0])
                 found[kind][change] = curve
         methods[method] = found | _cost(method, rows[method])
     absence = rows["absence"]
@@ -168,11 +168,11 @@ def _mnist(done: dict) -> dict:
     mean, shares = absence["digits"].mean(0), rows["statistics"]["shares"][0]
     return {
         "methods": methods,
-        "zero pixels": _interval(rows[complete[0]]["zeros"]),
+        "zero pixels": rounded_interval(rows[complete[0]]["zeros"]),
         "rank correlation": _matrix(complete, rows, rank_correlation),
         "cosine": _matrix(complete, rows, lambda a, b: cosine_similarity(a.flatten(1), b.flatten(1), eps=0)),
         "band": {
-            baseline: {name: _interval(rows["band"][f"{baseline}, {name}"]) for name in ("masked", "unmasked")}
+            baseline: {name: rounded_interval(rows["band"][f"{baseline}, {name}"]) for name in ("masked", "unmasked")}
             for baseline in ("zero", "one", "both")
         },
         "absence": {
@@ -181,11 +181,13 @@ def _mnist(done: dict) -> dict:
             "inputs": len(p),
             "digits": {"sd": absence["digits"].std(0).mean().item(), "max": _spread(absence["digits"])},
             "half swapped": {
-                "mean": _interval(absence["half"]),
+                "mean": rounded_interval(absence["half"]),
                 "max": absence["half"].max().item(),
                 "changed answers": absence["half changes the answer"].mean().item(),
             },
-            "slope": {output: {c: _interval(absence[f"{output} at {c}"]) for c in ("0", "1")} for output in SLOPES},
+            "slope": {
+                output: {c: rounded_interval(absence[f"{output} at {c}"]) for c in ("0", "1")} for output in SLOPES
+            },
         },
         "neutrality": {
             "largest": (mean - mnist.PRIOR.double()).abs().max().item(),
@@ -213,22 +215,22 @@ def _space(done: dict) -> dict:
         maps = rows[method]["maps"]
         ghosts[method] = mass_share(maps, ghost)
         methods[method] = {
-            "ghost": _interval(ghosts[method]),
+            "ghost": rounded_interval(ghosts[method]),
             "ghost against the rest": _ratio(_density(maps, ghost), _density(maps, rest)),
-            "left share": _interval(mass_share(maps, left)),
-            "ink share": _interval(mass_share(maps, ink)),
-            "shadow": _interval(rank_correlation(maps[..., : left.shape[-1] // 2].abs(), shadow)),
+            "left share": rounded_interval(mass_share(maps, left)),
+            "ink share": rounded_interval(mass_share(maps, ink)),
+            "shadow": rounded_interval(rank_correlation(maps[..., : left.shape[-1] // 2].abs(), shadow)),
             **_cost(method, rows[method]),
         }
     pairs = [(a, b) for a in complete for b in complete if a != b and b in ("ICG", "AGN") and a != "ICG"]
     return {
         "placement": "right",
         "methods": methods,
-        "differences": {f"{a} - {b}": _interval(ghosts[a] - ghosts[b]) for a, b in pairs},
+        "differences": {f"{a} - {b}": rounded_interval(ghosts[a] - ghosts[b]) for a, b in pairs},
         "area": {
-            "ghost": _interval(ghost.double().flatten(1).mean(1)),
-            "rest": _interval(rest.double().flatten(1).mean(1)),
-            "ink": _interval(ink.double().flatten(1).mean(1)),
+            "ghost": rounded_interval(ghost.double().flatten(1).mean(1)),
+            "rest": rounded_interval(rest.double().flatten(1).mean(1)),
+            "ink": rounded_interval(ink.double().flatten(1).mean(1)),
         },
         "mean image": _rounded(mean[0], 3),
     }
@@ -248,19 +250,13 @@ def _areas(share: Tensor, output: Tensor) -> tuple[Tensor, Tensor]:
     return curves.area(), curves.area(FLIPS / PIXELS[-1])
 
 
-def _curve(share: Tensor, output: Tensor) -> dict:
-    points = [_interval(column) for column in output.T]
-    names = ("mean", "low", "high")
-    return {"share": _rounded(share), "probability": {name: [p[name] for p in points] for name in names}}
-
-
 def _matrix(methods: list[str], rows: dict, measure: Callable) -> dict:
     """A measure of agreement of every two methods' maps, with intervals."""
     maps = {method: rows[method]["maps"].double() for method in methods}
     table = {name: [[1.0] * len(methods) for _ in methods] for name in ("mean", "low", "high")}
     for i, a in enumerate(methods):
         for j, b in enumerate(methods[:i]):
-            found = _interval(measure(maps[a], maps[b]))
+            found = rounded_interval(measure(maps[a], maps[b]))
             for name in table:
                 table[name][i][j] = table[name][j][i] = found[name]
     return {"methods": methods, **table}
@@ -268,14 +264,6 @@ def _matrix(methods: list[str], rows: dict, measure: Callable) -> dict:
 
 def _spread(p: Tensor) -> float:
     return (p.amax(0) - p.amin(0)).max().item()
-
-
-def _interval(values: Tensor) -> dict:
-    """Mean and interval, to five digits; null where there is no value."""
-    if bool(values.isnan().all()):
-        return {"mean": None, "low": None, "high": None, "n": 0}
-    found = mean_interval(values)._asdict()
-    return {name: round(value, 5) if name != "n" else value for name, value in found.items()}
 
 
 def _density(maps: Tensor, mask: Tensor) -> Tensor:

@@ -250,11 +250,8 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(run, monkeypatch, tmp_
         run("killed", steps=4)
     assert list((tmp_path / "killed").glob("*.pt"))
     assert without_provenance(run("killed", steps=4)) == without_provenance(whole)
-    assert not [
-        path
-        for path in (tmp_path / "killed").iterdir()
-        if "curve" in path.name.removeprefix("mnist-curves") or path.suffix == ".pt"
-    ]
+    files = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert files == {f"mnist-curves-{arm}-{seed}.json" for arm in ("plain", "damaged") for seed in (0, 1)}
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(run, tmp_path, monkeypatch):

@@ -234,8 +234,8 @@ def test_digits_in_space_are_on_the_right_and_the_training_set_on_the_left(data)
     space = work.Digits("space")
     assert space.inputs.shape == (10, 2, 32, 64)  # as many as any measure needs
     assert (space.inputs[..., :31][:, 0] == 0).all() and (space.inputs[:, 0].flatten(1).amax(1) > 0).all()
-    assert (space.images[..., 33:] == 0).all() and space.images.shape[1:] == (1, 32, 64)
-    torch.testing.assert_close(space.mean, space.images.mean(0, keepdim=True))  # here all of them are kept
+    assert (space.samples[..., 33:] == 0).all() and space.samples.shape[1:] == (1, 32, 64)
+    torch.testing.assert_close(space.mean, space.samples.mean(0, keepdim=True))  # here all of them are kept
     [job] = [job for job in work.jobs("space", None, "", reproduction.N, None) if job.label == "regions"]
     regions = job.compute(0, 4)
     assert regions["ghost"][..., :33].any() and not (regions["ghost"] & regions["ink"]).any()
