@@ -175,14 +175,12 @@ def _reproduce(options, command: str) -> int:
     module, arguments = REPRODUCED[options.name]
     experiment = import_module(f"icg_book.{module}")
     _threads(options)
-    given = {}
+    folder, given = _data_folder(options), {}
     for argument, name in arguments.items():
         value = getattr(options, name)
-        if value is not None:
+        if value not in (None, ""):
             given[argument] = READ[name](value) if name in READ else value
-    path = experiment.run(
-        data_folder=_data_folder(options), work_folder=Path("runs") / "reproduce", command=command, **given
-    )
+    path = experiment.run(data_folder=folder, work_folder=Path("runs") / "reproduce", command=command, **given)
     print(f"wrote {path}")
     return 0
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from icg import artifacts, training
+from icg import artifacts
 from icg.__main__ import main
 from icg.certainty import join, split
 from icg.resnet import certainty_resnet
 from icg.training import train
+from icg_book.kit import trainings
 from icg_book.kit.pictures import SIDE, resize
 from icg_book.scenarios import imagenette
 from icg_book.scenarios.imagenette import CLASSES, Photographs, PhotoRecipe
@@ -327,7 +328,7 @@ def test_a_second_stage_goes_on_from_the_first_with_a_seed_of_its_own(quick, tmp
         given.append((start, images.shape[-1], recipe, options["checkpoint"].name))
         return train(make, batch, recipe, **options)
 
-    monkeypatch.setattr(training, "train", watched)
+    monkeypatch.setattr(trainings, "train", watched)
     assert main(["train", "imagenette-resnet50", "--seed", "2", "--threads", "1"]) == 0
     (_, first, one, file), (start, second, two, next_file) = given
     assert (one.seed, two.seed) == (2, 3)
