@@ -163,12 +163,32 @@ def test_make_targets_exist():
         assert re.search(rf"^(\w+ )*{name}( \w+)*:", makefile, re.M), f"a text names `make {name}`"
 
 
+def exists(place):
+    """Whether a path of the checkout exists; NAME and CHAPTER stand for any."""
+    return any(ROOT.glob(re.sub("NAME|CHAPTER", "*", place)))
+
+
+def test_places_in_the_texts_exist():
+    places = re.findall(r"`((?:icg|book|tests|data|benchmarks)/[\w./-]*)`", README + CONTRIBUTING)
+    assert places
+    assert not [place for place in sorted(set(places)) if not exists(place)]
+
+
 def test_the_map_is_true():
-    """Every place that CONTRIBUTING.md lists in the first column of a table exists."""
-    rows = re.findall(r"^\|(.+?)\|", CONTRIBUTING, re.M)
-    named = {path for row in rows for path in re.findall(r"`([\w./-]+/[\w./-]*)`", row)}
-    assert named
-    assert not [path for path in sorted(named) if not (ROOT / path).exists()]
+    """The tables of CONTRIBUTING.md: what their first columns name is there, and of icg/ no module is left out."""
+    folder, named = None, {}
+    for first in re.findall(r"^\|(.+?)\|", CONTRIBUTING, re.M):
+        names = re.findall(r"`([\w.*/-]+)`", first)
+        if names and names[0] in {"icg/", "book/"} and names[0] not in named:  # the head of a table
+            folder, named[names[0]] = names[0], []
+        else:
+            named[folder] += names
+    for folder, names in named.items():
+        inner = [name.rpartition("/")[0] for name in names if name.endswith(".py") and "/" in name]
+        for name in names:
+            assert any(exists(Path(folder, place, name).as_posix()) for place in ("", *inner)), f"no {name} in {folder}"
+    modules = {path.name for path in (ROOT / "icg").glob("*.py")} - {"__init__.py"}
+    assert set(named["icg/"]) == modules
 
 
 # Style ---------------------------------------------------------------------------------------------------------

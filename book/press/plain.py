@@ -83,6 +83,7 @@ STATEMENTS = (
     "theorem lemma corollary proposition definition axiom example remark "
     "conjecture property criterion assumption observation algorithm"
 ).split()
+BLANKS = re.compile(r"(?P<code>^ *(?P<fence>`{3,}).*?^ *(?P=fence)$)|\n{3,}", re.M | re.S)
 LABEL = r"\((?P<label>[\w:.-]+)\)"
 EQUATION = re.compile(r"\$\$(?P<body>[^$]+?)\s*\$\$[ \t]*" + LABEL)
 TARGET = re.compile(rf"^{LABEL}=[ \t]*\n+(?=(?:#+ (?P<heading>.+))?)", re.M)
@@ -202,7 +203,8 @@ class Book:
                 parts.append(f"\n{self._text(self._heading(piece), here, cited)}\n")
             else:
                 parts.append("\n∎\n" if piece.directive == "prf:proof" else "")
-        return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).strip("\n")
+        # One empty line is enough, but for code.
+        return BLANKS.sub(lambda match: match["code"] or "\n\n", "\n".join(parts)).strip("\n")
 
     def _heading(self, piece: Piece) -> str:
         kind, title = piece.directive, piece.text

@@ -322,6 +322,7 @@ PLAIN = {
     "code stays": (
         "`{cite:p}` and `f{a}` or ``{eq}`x` `` and `[a](b)`\n\n```python\n:::{note}\n$$a$$ (eq-a)\n{cite:p}`one`\n```",
     ),
+    "one empty line is enough": ("a\n\n\n\nb\n\n\n```\nc\n\n\nd\n```\n\n\n\ne", "a\n\nb\n\n```\nc\n\n\nd\n```\n\ne"),
     "maths and HTML stay": ("$a_{i}$, $$x$$ and (this) <details><summary>x</summary>\n\n- a: b\n\n</details>",),
 }
 LABELS = [
