@@ -113,14 +113,15 @@ def drag(page, start, *points, steps: int = 5, button: str = "left") -> None:
 
 def pixels(canvas) -> np.ndarray:
     """A canvas as ``(H, W, 4)``."""
-    flat = canvas.evaluate(
+    height, width, data = canvas.evaluate(
         """c => {
           const copy = new OffscreenCanvas(c.width, c.height).getContext('2d'); // no warning
           copy.drawImage(c, 0, 0);
-          return [c.height, c.width, ...copy.getImageData(0, 0, c.width, c.height).data];
+          const bytes = copy.getImageData(0, 0, c.width, c.height).data;
+          return [c.height, c.width, btoa(Array.from(bytes, (b) => String.fromCharCode(b)).join(''))];
         }"""
     )
-    return np.array(flat[2:]).reshape(flat[0], flat[1], 4)
+    return np.frombuffer(base64.b64decode(data), np.uint8).reshape(height, width, 4).astype(int)
 
 
 def luminance(colour) -> float:
