@@ -186,7 +186,7 @@ def run(
     def job(method: str, output: str) -> Job:
         def compute(first: int, last: int) -> dict[str, Tensor]:
             options = {"output": output, "boundary": boundary, "seed": seed + first}
-            return {"maps": attribute(method, network, values[first:last], **options)}
+            return {"maps": attribute(method, network, values[first:last], **options).contiguous()}
 
         key = {"weights": weights, "seed": seed, **settings}
         return Job(f"{NAME}, {method}, {output}", n, key, compute, chunk=CHUNK)

@@ -54,11 +54,10 @@ def test_the_small_network_is_small_smooth_and_certainty_aware():
 
 def test_its_card_holds_it_to_the_target():
     from icg.artifacts import load_card
-    from icg_book.cli import TRAINED
 
     card = load_card("mnist-small")
     assert card["metrics"]["accuracy"]["all"] >= 0.985 and card["metrics"]["accuracy"]["images"] == 10_000
-    assert card["architecture"] == TRAINED["mnist-small"][1] and card["seed"] == 0
+    assert card["architecture"] == mnist.TRAININGS["mnist-small"].make.__name__ and card["seed"] == 0
     assert mnist.TRAININGS["mnist-small"].stages == mnist.TRAININGS["mnist"].stages
 
 
