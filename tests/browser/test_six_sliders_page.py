@@ -242,6 +242,13 @@ def test_dots_lie_on_the_curve_and_follow_the_mouse(open_explorable, network):
     assert values(root)[5] == 0
 
 
+def test_screen_readers_get_the_dots_and_not_the_curve(open_explorable):
+    _, root = open_explorable()
+    heard = root.aria_snapshot()
+    assert all(f'slider "Component {i} on the curve"' in heard for i in range(1, 7))
+    assert "value of a component" not in heard and "local minimum" not in heard
+
+
 def test_slow_shares_wait_until_a_dragged_dot_rests(open_explorable):
     page, root = open_explorable()
     stale = root.evaluate(

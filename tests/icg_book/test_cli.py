@@ -1,8 +1,11 @@
 """The command line: one line and exit code 2 when something is wrong, never a traceback."""
 
+import inspect
 import json
 import os
 import signal
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import torch
@@ -11,6 +14,7 @@ from icg import artifacts
 from icg.__main__ import main
 from icg.models import BurntSnacksNet
 from icg.training import Recipe
+from icg_book import cli, scenarios
 from icg_book.burnt_snacks import experiment as reproduction
 from icg_book.kit import records
 from icg_book.scenarios import burnt_snacks
@@ -86,7 +90,7 @@ def test_a_data_folder_that_is_a_file_is_noticed_before_the_work(capsys, monkeyp
     def never(*arguments, **options):
         raise AssertionError("started to work")
 
-    monkeypatch.setattr("icg.training.train", never)
+    monkeypatch.setattr("icg_book.kit.trainings.train", never)
     monkeypatch.setattr(reproduction, "attribute", never)
     (tmp_path / "file").write_text("")
     assert "file" in fails(capsys, command, "burnt-snacks", "--data", str(tmp_path / "file"))
@@ -135,9 +139,14 @@ def test_info_outside_a_checkout_lists_what_can_be_downloaded(capsys, data, monk
 # ---- train
 
 
+def train_by(monkeypatch, **changes):
+    training = replace(burnt_snacks.TRAININGS["burnt-snacks"], **changes)
+    monkeypatch.setitem(burnt_snacks.TRAININGS, "burnt-snacks", training)
+
+
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(burnt_snacks, "evaluate", lambda model: {"accuracy": {"all": 0.5, "images": 7}})
+    train_by(monkeypatch, evaluate=lambda model: {"accuracy": {"all": 0.5, "images": 7}})
 
 
 def noise(step, generator):
@@ -177,7 +186,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(capsys, monkeypatch,
             os.kill(os.getpid(), signal.SIGINT)
         return noise(step, generator)
 
-    monkeypatch.setattr(burnt_snacks, "STAGES", ((burnt_snacks.RECIPE, interrupted), (burnt_snacks.FINISH, second)))
+    train_by(monkeypatch, stages=((burnt_snacks.RECIPE, interrupted), (burnt_snacks.FINISH, second)))
     command = ["train", "burnt-snacks", "--steps", "4", "--data", str(tmp_path / "new")]
     assert main(command) == 130
     out = capsys.readouterr().out
@@ -191,13 +200,26 @@ def test_an_interrupted_training_says_how_to_go_on_and_does(capsys, monkeypatch,
 
 def test_a_loss_that_is_not_a_number_is_one_line(capsys, monkeypatch, quick, data):
     broken = (burnt_snacks.RECIPE, lambda s, g: (noise(s, g)[0] * float("nan"), noise(s, g)[1]))
-    monkeypatch.setattr(burnt_snacks, "STAGES", (broken,))
+    train_by(monkeypatch, stages=(broken,))
     assert main(["train", "burnt-snacks", "--steps", "2"]) == 2
     last = capsys.readouterr().err.splitlines()[-1]  # the progress bar stands above it
     assert last.startswith("error: the loss became nan at step 0")
 
 
+def test_every_network_is_declared_by_the_scenario_that_is_said_to_train_it():
+    for name, module in scenarios.TRAINED.items():
+        scenario = scenarios.scenario_of(name)
+        assert scenario.__name__.endswith(f".{module}") and name in scenario.TRAININGS
+        assert set(scenario.TRAININGS) == {other for other, where in scenarios.TRAINED.items() if where == module}
+
+
 # ---- reproduce
+
+
+def test_every_experiment_takes_what_the_command_hands_on():
+    for module, arguments in cli.REPRODUCED.values():
+        taken = inspect.signature(import_module(f"icg_book.{module}").run).parameters
+        assert set(arguments) <= set(taken) and {"data_folder", "work_folder", "command"} <= set(taken)
 
 
 def test_reproduce_hands_its_settings_on(capsys, monkeypatch, data, tmp_path):

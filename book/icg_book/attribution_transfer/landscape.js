@@ -4,7 +4,7 @@
 // "The landscape": drag the baseline and the input, and see what the path of Integrated Gradients meets on its way.
 
 function build(root, stage, data, colours) {
-  const { FUNCTIONS, NAMES, at, integrate, bshap, shap, results, verdict, facts } = landscapeMaths(data);
+  const { FUNCTIONS, NAMES, at, results, verdict, facts } = landscapeMaths(data);
   const STEPS = [16, 64, 256, 30000];
 
   // ---- controls ---------------------------------------------------------------------------------------------------
@@ -310,5 +310,5 @@ function build(root, stage, data, colours) {
   stepsMenu.fill(STEPS.map((n) => (n === 30000 ? "30\u00a0000" : String(n))), STEPS.length - 1);
   drawGround();
   update();
-  root.__explorable = { state, FUNCTIONS, integrate, bshap, shap, results, verdict, facts, choose, move, walk, now: () => now };
+  root.__explorable = { state, choose, move, walk, now: () => now };
 }

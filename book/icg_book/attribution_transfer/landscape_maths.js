@@ -66,7 +66,6 @@ function landscapeMaths(data) {
   // The two values that a feature adds: first, and second.
   const added = (c) => [[c[1] - c[0], c[3] - c[2]], [c[2] - c[0], c[3] - c[1]]];
   const half = (pairs) => pairs.map((p) => (p[0] + p[1]) / 2);
-  const bshap = (key, b, x) => half(added(corners(key, b, x)));
 
   // Middle points of the square's side; means over it stand for expectations under the uniform distribution.
   const places = (key, n) => {
@@ -182,5 +181,5 @@ function landscapeMaths(data) {
     return ig[0][0] * ig[1][0] < 0 && Math.abs(ig[0][0]) > large && Math.abs(ig[1][0]) > large ? { points, ig } : null;
   }
 
-  return { FUNCTIONS, NAMES, at, integrate, bshap, shap, results, verdict, facts };
+  return { FUNCTIONS, NAMES, at, results, verdict, facts };
 }

@@ -212,6 +212,6 @@ function build(root, stage, data, colours) {
       state.greys.length > 1 ? plot.across(share, "icg-pb-both") : plot.dot(state.greys[0], share, 6, "icg-x-dot")];
   }
 
-  root.__explorable = { state, cases, probabilities, attribute, curves, choose, take, pick };
+  root.__explorable = { state, probabilities, curves, choose, take };
   choose(0);
 }

@@ -6,26 +6,19 @@ maps into numbers: the share of absolute attribution in dark squares, light squa
 dark squares are found.
 """
 
-import json
-import re
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from icg import baselines
 from icg.artifacts import load_card, load_model
-from icg.attribution import (
-    expected_gradients,
-    gradient,
-    integrated_certainty_gradients,
-    integrated_gradients,
-    random_path_certainty_gradients,
-)
 from icg.certainty import join
 from icg.measures import dilate, mass_share, object_recall, objects_found, pointing_game
+from icg_book.kit import contenders
 from icg_book.kit.intervals import mean_interval
-from icg_book.kit.records import provenance, write_json, write_result
+from icg_book.kit.jobs import Job
+from icg_book.kit.records import provenance, write_result
 from icg_book.scenarios import burnt_snacks
 
 NAME = "burnt-snacks"
@@ -35,7 +28,17 @@ CHUNK = 10  # images between two saves
 
 MANY = ("AGN", "EG", "random-path")  # averages of many evaluations, where mixed precision does no harm
 FIRST_ICG = "ICG (paper's damage)"  # ICG on FIRST; everything else runs on NAME
-METHODS = ("zero IG", "mean IG", "AGN", "EG", "ICG", FIRST_ICG, "random-path", "gradient")
+SETTINGS = {  # the paper's
+    "zero IG": {"steps": 100},
+    "mean IG": {"steps": 100},
+    "AGN": {"draws": 50, "noise": 0.1},  # and as many steps of each as are asked for
+    "EG": {"draws": 500, "rule": "monte_carlo"},
+    "ICG": {"steps": 100},
+    FIRST_ICG: {"steps": 100},
+    "random-path": {"draws": 100},
+    "gradient": {},
+}
+METHODS = tuple(SETTINGS)
 
 # The same measures on the weights that the paper's authors published, as (dark, light, triangles, background, hit,
 # recall, recall with two or more dark squares), class 1; AGN with 50 x 20 evaluations.
@@ -86,31 +89,24 @@ def attribute(method: str, model, inputs, *, target, output: str, data, agn_step
         inputs: joined ``(N, 2, 50, 50)``. data: images ``(K, 1, 50, 50)`` for the mean baseline and EG.
         agn_steps: steps for each of AGN's 50 baselines (paper: 100).
     """
-    options |= {"target": target, "output": output, "dtype": torch.float64}
-    generator = torch.Generator().manual_seed(seed)
-    gap = {"return_convergence_delta": True}
-    if method == "zero IG":
-        return integrated_gradients(model, inputs, n_steps=100, **options, **gap)
-    if method == "mean IG":
-        return integrated_gradients(model, inputs, baselines.mean(data), n_steps=100, **options, **gap)
-    if method == "AGN":
-        noise = baselines.gaussian_noise(0.1, n_samples=50)
-        return integrated_gradients(model, inputs, noise, n_steps=agn_steps, generator=generator, **options, **gap)
-    if method == "EG":  # as in the paper: plain Monte Carlo (its completeness gap is chance, and would cost as much)
-        return expected_gradients(
-            model, inputs, data, n_steps=500, method="monte_carlo", generator=generator, **options
-        ), None
-    if method in ("ICG", FIRST_ICG):
-        return integrated_certainty_gradients(model, inputs, n_steps=100, **options, **gap)
-    if method == "random-path":
-        return random_path_certainty_gradients(model, inputs, n_steps=100, generator=generator, **options), None
-    if method == "gradient":
-        return gradient(model, inputs, **options), None
-    raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
+    if method not in SETTINGS:
+        raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
+    return contenders.attribute(
+        "ICG" if method == FIRST_ICG else method,
+        model,
+        inputs,
+        SETTINGS[method] | ({"steps": agn_steps} if method == "AGN" else {}),
+        data=lambda: data,
+        check=method != "EG",  # its completeness gap is chance, and would cost as much as the rest
+        generator=torch.Generator().manual_seed(seed),
+        target=target,
+        output=output,
+        **options,
+    )
 
 
-def measure(maps: torch.Tensor, images: burnt_snacks.BurntSnacks) -> dict[str, list[float]]:
-    """All measures of attribution maps ``(N, C, 50, 50)``, one number per image."""
+def measure(maps: Tensor, images: burnt_snacks.BurntSnacks) -> dict[str, Tensor]:
+    """All measures of attribution maps ``(N, C, 50, 50)``, one number per image, ``(N,)`` float64."""
     dark, light, triangles = (dilate(m > 0) for m in (images.dark, images.light, images.triangles))
     elsewhere = ~(dark | light | triangles)
     columns = {
@@ -122,7 +118,7 @@ def measure(maps: torch.Tensor, images: burnt_snacks.BurntSnacks) -> dict[str, l
         "recall": object_recall(maps, images.dark),
         "found": objects_found(maps, images.dark),
     }
-    return {name: values.tolist() for name, values in columns.items()}
+    return {name: values.double() for name, values in columns.items()}
 
 
 def run(
@@ -152,41 +148,28 @@ def run(
     sets = {label: test_images(n, label, seed) for label in (1, 0)}
     data = burnt_snacks.generate(DATA_IMAGES, generator=torch.Generator().manual_seed(seed)).images
 
-    jobs = [(o, m, label) for m in methods for o in ("probability", "logit") for label in (1, 0)]
+    def job(output: str, method: str, label: int) -> Job:
+        model, weights = networks[FIRST if method == FIRST_ICG else NAME]
+        autocast = torch.bfloat16 if bf16 and method in MANY else None
+
+        def compute(first: int, last: int) -> dict[str, Tensor]:
+            part = sets[label][first:last]
+            options = {"target": label, "output": output, "data": data, "agn_steps": agn_steps, "autocast": autocast}
+            maps, gaps = attribute(method, model, join(part.images), seed=seed + first, **options)
+            gaps = torch.full((len(part),), torch.nan) if gaps is None else gaps.abs()
+            return {**measure(maps, part), "gap": gaps.double()}
+
+        steps = agn_steps if method == "AGN" else None
+        key = {"weights": weights, "seed": seed, "steps": steps, "precision": str(autocast)}
+        return Job(f"{NAME}, {method}, {output}, {label}", n, key, compute, chunk=CHUNK)
+
     rows = []
-    with tqdm(total=len(jobs) * n, disable=not progress, unit="map") as bar:
-        for output, method, label in jobs:
-            model, weights = networks[FIRST if method == FIRST_ICG else NAME]
-            steps = agn_steps if method == "AGN" else None
-            autocast = torch.bfloat16 if bf16 and method in MANY else None
-            key = {"weights": weights, "seed": seed, "steps": steps, "precision": str(autocast)}
-            file = re.sub(r"\W+", "-", f"{NAME}-{method}-{output}-{label}")
-            saved = Path(work_folder) / f"{file}.json"
-            columns = _saved(saved, key)
-            done = min(n, len(columns.get("dark", [])))
+    wanted = [(o, m, label) for m in methods for o in ("probability", "logit") for label in (1, 0)]
+    with tqdm(total=len(wanted) * n, disable=not progress, unit="map") as bar:
+        for output, method, label in wanted:
             bar.set_postfix_str(f"{method}, {output}, class {label}")
-            bar.update(done)
-            for first in range(done, n, CHUNK):
-                part = sets[label][first : first + CHUNK]
-                maps, gaps = attribute(
-                    method,
-                    model,
-                    join(part.images),
-                    target=label,
-                    output=output,
-                    data=data,
-                    agn_steps=agn_steps,
-                    seed=seed + first,
-                    autocast=autocast,
-                )
-                new = measure(maps, part)
-                new["gap"] = gaps.abs().tolist() if gaps is not None else [float("nan")] * len(part)
-                for name, values in new.items():
-                    columns.setdefault(name, []).extend(values)
-                write_json(saved, {"key": key, "columns": _without_nan(columns)})
-                bar.update(len(part))
-            columns = {name: values[:n] for name, values in columns.items()}
-            rows.append(_row(output, method, label, columns, sets[label], steps))
+            columns = job(output, method, label).work(work_folder, bar)
+            rows.append(_row(output, method, label, columns, sets[label], agn_steps if method == "AGN" else None))
     settings = {"n": n, "AGN": f"50 x {agn_steps}", "EG": 500, "steps": 100, "data images": DATA_IMAGES}
     settings["precision"] = f"bfloat16 for {', '.join(MANY)}" if bf16 else "float32"
     return write_result(
@@ -217,36 +200,20 @@ def test_images(n: int, label: int, seed: int) -> burnt_snacks.BurntSnacks:
 
 def _row(output, method, label, columns, images, steps) -> dict:
     """Means with intervals for one method, output and class."""
-    tensors = {name: torch.tensor(values, dtype=torch.float64) for name, values in columns.items()}
     row = {"output": output, "method": method, "class": label}
     measures = (
         ["dark", "light", "triangles", "background", "hit", "recall"] if label else ["light", "triangles", "background"]
     )
     for name in measures:
-        row[name] = mean_interval(tensors[name])._asdict()
+        row[name] = mean_interval(columns[name])._asdict()
     if label:
         count = burnt_snacks.count_objects(images.dark)
         if (count >= 2).any():
-            row["recall, 2 or more"] = mean_interval(tensors["recall"][count >= 2])._asdict()
-        row["found"] = {str(k): tensors["found"][count == k].mean().item() for k in (1, 2, 3) if (count == k).any()}
-    gap = tensors["gap"][~tensors["gap"].isnan()]
+            row["recall, 2 or more"] = mean_interval(columns["recall"][count >= 2])._asdict()
+        row["found"] = {str(k): columns["found"][count == k].mean().item() for k in (1, 2, 3) if (count == k).any()}
+    gap = columns["gap"][~columns["gap"].isnan()]
     if len(gap):
         row["gap"] = {"mean": gap.mean().item(), "largest": gap.max().item()}
     if steps:
         row["steps"] = steps
     return row
-
-
-def _saved(path: Path, key: dict) -> dict[str, list[float]]:
-    """Numbers saved earlier for the same weights and settings; nothing if there are none."""
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return {}
-    if content["key"] != key:
-        return {}
-    return {name: [float("nan") if v is None else v for v in values] for name, values in content["columns"].items()}
-
-
-def _without_nan(columns):
-    return {name: [None if v != v else v for v in values] for name, values in columns.items()}

@@ -3,7 +3,8 @@
 import torch
 
 from icg.certainty import join
-from icg_book.kit.lab import FIRST, attribute, dropdown, is_live, method_controls, picture, settle, static
+from icg_book.kit.lab import FIRST, attribute, dropdown, is_live, method_controls, settle, static
+from icg_book.kit.result_figures import picture
 
 
 def burnt_snacks_lab(model, images, data):

@@ -5,11 +5,9 @@ pictures in the same order, same initial weights for a seed. Only the damage dif
 the network.
 """
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -29,10 +27,11 @@ from icg.damage import (
     uniform_noise,
 )
 from icg.measures import dilate, mass_share, neutrality, probabilities
-from icg.training import Recipe, train
+from icg.training import Recipe
 from icg_book.kit.intervals import interval
+from icg_book.kit.jobs import TrainingJob
 from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
-from icg_book.kit.records import provenance, write_json, write_result
+from icg_book.kit.records import provenance, write_result
 from icg_book.scenarios import certain_glyphs, glyphs
 
 NAME = "certainty-ablation"
@@ -214,17 +213,15 @@ def run(
     if unknown or not arms:
         raise ValueError(f"expected arms among {', '.join(ARMS)}; got {', '.join(map(repr, unknown)) or 'none'}")
     recipe = RECIPE if steps is None else replace(RECIPE, steps=steps)
-    work_folder = Path(work_folder)
     with tqdm(total=len(arms) * seeds, disable=not progress, unit="network") as bar:
         for seed in range(seeds):  # seed by seed, so that there is something of every arm early on
             for arm in arms:
                 bar.set_postfix_str(f"{arm}, seed {seed}")
-                if _saved(work_folder, arm, seed, recipe) is None:
-                    _train_and_measure(work_folder, arm, replace(recipe, seed=seed), progress)
+                _job(arm, replace(recipe, seed=seed)).work(work_folder, progress=progress)
                 bar.update()
     content = {}
     for arm in ARMS:
-        runs = [_saved(work_folder, arm, seed, recipe) for seed in range(seeds)]
+        runs = [_job(arm, replace(recipe, seed=seed)).done(work_folder) for seed in range(seeds)]
         if None not in runs:
             content[arm] = _summary(arm, runs)
     settings = {
@@ -243,72 +240,44 @@ def _size(network: type) -> int:
     return sum(parameter.numel() for parameter in network().parameters())
 
 
-def _files(folder: Path, arm: str, seed: int) -> tuple[Path, Path, Path]:
-    """Where a run keeps its measures, its learning curves, and its checkpoint."""
-    stem = f"{NAME}-{re.sub(r'[^a-z]+', '-', arm).strip('-')}-{seed}"
-    return folder / f"{stem}.json", folder / f"{stem}-curve.json", folder / f"{stem}.pt"
-
-
-def _key(arm: str, seed: int, recipe: Recipe) -> dict:
-    shares = {"absent": ARMS[arm].absent, "blocks": ARMS[arm].blocks, "damaged": DAMAGED}
-    settings = {"watch_every": WATCH_EVERY, "sizes": SIZES, "icg_steps": ICG_STEPS, "test_seed": TEST_SEED}
-    return {"arm": arm, "recipe": asdict(replace(recipe, seed=seed)), **shares, **settings}
-
-
-def _saved(folder: Path, arm: str, seed: int, recipe: Recipe) -> dict | None:
-    """Measures and curves of a run that is done; None if there is none with these settings."""
-    return _read(_files(folder, arm, seed)[0], _key(arm, seed, recipe))
-
-
-def _read(path: Path, key: dict) -> dict | None:
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("key") == key else None
-
-
-def _train_and_measure(folder: Path, arm: str, recipe: Recipe, progress: bool) -> None:
-    """Train and measure one network, and keep what was measured."""
-    done, curve_file, checkpoint = _files(folder, arm, recipe.seed)
-    key = _key(arm, recipe.seed, recipe)
-    kept = _read(curve_file, key)
-    if kept is None:  # of other settings, or nothing: then the checkpoint is not this run's either
-        checkpoint.unlink(missing_ok=True)
-    points = {} if kept is None else kept["points"]
-    generator = torch.Generator().manual_seed(TEST_SEED + 1)
-    data = glyphs.generate(SIZES["curve"], generator=generator)
-    damaged = mixed_damage(data.images, generator=generator)
-
-    def watch(step, model):
-        points[str(step)] = [
-            _accuracy(model, join(data.images), data.labels),
-            _accuracy(model, damaged, data.labels),
-        ]
-        write_json(curve_file, {"key": key, "points": points})
-
-    write_json(curve_file, {"key": key, "points": points})
-    model = train(
-        ARMS[arm].network,
-        partial(training_batch, ARMS[arm]),
-        recipe,
-        checkpoint=checkpoint,
-        watch=watch,
-        watch_every=WATCH_EVERY,
-        progress=progress,
+def _job(arm: str, recipe: Recipe) -> TrainingJob:
+    """One network of an arm: its measures and its learning curves."""
+    key = {"arm": arm, "recipe": asdict(recipe), "absent": ARMS[arm].absent, "blocks": ARMS[arm].blocks}
+    key |= {"damaged": DAMAGED, "watch_every": WATCH_EVERY, "sizes": SIZES, "icg_steps": ICG_STEPS}
+    return TrainingJob(
+        f"{NAME}, {arm}, {recipe.seed}",
+        key | {"test_seed": TEST_SEED},
+        make=ARMS[arm].network,
+        batch=partial(training_batch, ARMS[arm]),
+        recipe=recipe,
+        measure=_accuracies,
+        every=WATCH_EVERY,
+        finish=_outcome,
     )
-    if model is None:
-        raise KeyboardInterrupt
-    steps = sorted(int(step) for step in points if int(step) <= recipe.steps)
-    curve = {"steps": steps}
+
+
+def _accuracies(model) -> list[float]:
+    """Two points of the learning curves: accuracy on undamaged and on damaged pictures."""
+    images, damaged, labels = _curve_pictures(SIZES["curve"])
+    return [_accuracy(model, join(images), labels), _accuracy(model, damaged, labels)]
+
+
+@lru_cache(maxsize=1)
+def _curve_pictures(n: int) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(TEST_SEED + 1)
+    data = glyphs.generate(n, generator=generator)
+    return data.images, mixed_damage(data.images, generator=generator), data.labels
+
+
+def _outcome(model, points: dict[int, list[float]]) -> dict:
+    curve = {"steps": list(points)}
     for k, name in enumerate(("accuracy", "damaged accuracy")):
-        curve[name] = [points[str(step)][k] for step in steps]
+        curve[name] = [point[k] for point in points.values()]
     measures = measure(model)
     for name, (which, level) in REACHED.items():
-        measures[name] = next((s for s, a in zip(steps, curve[which], strict=True) if a >= level), None)
-    write_json(done, {"key": key, "measures": measures, "curve": curve})
-    checkpoint.unlink(missing_ok=True)
-    curve_file.unlink(missing_ok=True)
+        steps = zip(curve["steps"], curve[which], strict=True)
+        measures[name] = next((step for step, value in steps if value >= level), None)
+    return {"measures": measures, "curve": curve}
 
 
 def _summary(arm: str, runs: list[dict]) -> dict:

@@ -4,7 +4,7 @@
 
 function build(root, stage, data, colours) {
   const n = data.size, plane = n * n, classes = data.classes, prior = 1 / classes.length;
-  const maths = damageMaths(data), { pictures, networks, inputs, predict, logitOf, density, damage, extentsOf, counts, at } = maths;
+  const { pictures, networks, inputs, predict, logitOf, density, damage, extentsOf, counts, at } = damageMaths(data);
   const KINDS = [
     { key: "uniform", name: "uniform, i.i.d." },
     { key: "bernoulli", name: "Bernoulli" },
@@ -246,6 +246,6 @@ function build(root, stage, data, colours) {
       })];
   }
 
-  root.__explorable = { ...maths, state, set, setC, curveOf, grid };
+  root.__explorable = { state, pictures, damage, extentsOf, set, curveOf };
   set({});
 }

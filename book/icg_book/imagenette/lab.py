@@ -1,9 +1,7 @@
 """The lab of Imagenette: choose a photograph or upload one, and compare two methods on it."""
 
-import atexit
 import copy
 import html
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -14,13 +12,11 @@ from torch import Tensor, nn
 
 from icg.certainty import is_certainty_aware, join
 from icg.question import quiet
-from icg_book.explain import open_picture, prepare
-from icg_book.kit.figures import POSITIVE, bare, colour_bar, show_map, signed_cmap, signed_limit, signed_norm
+from icg_book.imagenette.worker import Stopped, Watched, Worker
+from icg_book.kit.contenders import NAMES, Method, evaluations, find, told
+from icg_book.kit.figures import bare, colour_bar, show_map, signed_limit
 from icg_book.kit.lab import (
     FIRST,
-    FROM_DATA,
-    METHODS,
-    Counted,
     attribute,
     colab_link,
     dropdown,
@@ -29,21 +25,20 @@ from icg_book.kit.lab import (
     settle,
     shown,
     static,
+    without_data,
 )
+from icg_book.kit.pictures import open_picture, prepare
+from icg_book.kit.result_figures import MOST, bar_chart, laid_over
 from icg_book.scenarios.imagenette import CLASSES
 
 OWN = PREDICTED = -1  # choices that are no number of a photograph, or of a class
 CHAPTER = "imagenette"
-PAIR = ({**FIRST, "method": METHODS[0]}, {**FIRST, "method": METHODS[1]})  # what is compared at first
+PAIR = ({**FIRST, "method": NAMES[0]}, {**FIRST, "method": NAMES[1]})  # what is compared at first
 STEPS_IN_BOOK = 32  # enough for the one result of the built page
 STALE = "icg-stale"  # CSS class of a map that belongs to other choices
 WIDTH = "32em"  # of the column of a method
 PROSE = f"display: block; max-width: {WIDTH}; line-height: 1.45"
 KEPT = 32  # maps that are not computed again
-WITHOUT_DATA = (
-    f"{FROM_DATA[0]} and the {FROM_DATA[1]} baseline are not on offer here: they need photographs of the training set, "
-    "and the lab was given none."
-)
 
 
 class Shot(NamedTuple):
@@ -114,7 +109,7 @@ def photo_lab(model, photographs: Tensor | None, data: Tensor | None = None, cla
     bars = [widgets.IntProgress(0, 0, 1, layout=widgets.Layout(width="26em", visibility="hidden")) for _ in sides]
     places = [widgets.HTML() for _ in sides]
     own, known, predictions = [], {}, {}  # the uploaded photograph; results; probabilities
-    worker = _Worker()
+    worker = Worker()
 
     def work(job: dict, stopped: Callable[[], bool]) -> None:
         """Everything that shows, for one set of choices; in the thread."""
@@ -125,15 +120,15 @@ def photo_lab(model, photographs: Tensor | None, data: Tensor | None = None, cla
         p = predictions[number]
         explained = int(p.argmax()) if job["target"] == PREDICTED else job["target"]
         photograph.value = _shown_photograph(shot, p, explained, classes)
-        keys = [(number, explained, *_what_matters(chosen).values()) for chosen in job["sides"]]
+        keys = [(number, explained, *_key(chosen)) for chosen in job["sides"]]
         for key, place in zip(keys, places, strict=True):
             if key not in known:
                 place.add_class(STALE)
         for key, chosen, bar, place in zip(keys, job["sides"], bars, places, strict=True):
             if key not in known:
-                bar.value, bar.max = 0, planned(**chosen)
+                bar.value, bar.max = 0, evaluations(*_chosen(**chosen))
                 bar.layout.visibility = "visible"
-                watched = _Watched(model, stopped, lambda done, bar=bar: setattr(bar, "value", min(done, bar.max)))
+                watched = Watched(model, stopped, lambda done, bar=bar: setattr(bar, "value", min(done, bar.max)))
                 try:
                     result = _explain(watched, values, data, explained, classes, chosen)
                 finally:
@@ -211,7 +206,7 @@ def photo_lab(model, photographs: Tensor | None, data: Tensor | None = None, cla
         )
         for controls, bar, place in zip(sides, bars, places, strict=True)
     ]
-    said = "" if data is not None else f"<p>{WITHOUT_DATA}</p>"
+    said = "" if data is not None else f"<p>{without_data('photographs')}</p>"
     box = widgets.VBox(
         [
             widgets.HBox([common, photograph], layout=row),
@@ -239,7 +234,7 @@ def uploaded(value) -> tuple[str, bytes] | None:
 
 
 def photo_from(name: str, content: bytes, shape: tuple[int, int, int]) -> Shot:
-    """A picture file as a photograph for a network of inputs ``shape`` (C, H, W); :mod:`icg_book.explain` reads it.
+    """A picture file as a photograph for a network of inputs ``shape`` (C, H, W).
 
     Raises:
         ValueError: not a picture, broken, or of an absurd size.
@@ -253,88 +248,16 @@ def photo_from(name: str, content: bytes, shape: tuple[int, int, int]) -> Shot:
 # ---------------------------------------------------------------------------------------------------------------
 
 
-class Stopped(Exception):
-    """A newer choice, or the reader, has ended this run."""
+def _chosen(*, method: str, baseline: str, n_steps: int, noise_std: float, **_) -> tuple[Method, dict[str, float]]:
+    """The method of a column and the settings that matter to it."""
+    found = find(method, baseline)
+    return found, told(found, n_steps, noise_std)
 
 
-class _Worker:
-    """Runs the newest job in a thread; one that is still running is told to stop, one that waits is forgotten."""
-
-    def __init__(self):
-        self._changed = threading.Condition()
-        self._job, self._turn, self._running = None, 0, False
-
-    def submit(self, job: Callable[[Callable[[], bool]], None]) -> None:
-        """Run ``job(stopped)`` as soon as the one before has ended; ``stopped()`` says whether to give up."""
-        with self._changed:
-            self._job, self._turn = job, self._turn + 1
-            if not self._running:
-                self._running = True
-                # Python must not end in the midst of a computation.
-                atexit.register(self._finish)
-                threading.Thread(target=self._loop, daemon=True).start()
-
-    def drop(self) -> None:
-        """Nothing is to run."""
-        with self._changed:
-            self._job, self._turn = None, self._turn + 1
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until nothing runs; whether that is so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._running, timeout)
-
-    def _finish(self) -> None:
-        self.drop()
-        self.wait(10)
-
-    def _loop(self) -> None:
-        while True:
-            with self._changed:
-                job, turn, self._job = self._job, self._turn, None
-                if job is None:
-                    self._running = False
-                    atexit.unregister(self._finish)
-                    self._changed.notify_all()
-                    return
-            job(lambda turn=turn: self._turn != turn)
-
-
-class _Watched(Counted):
-    """Counts, says how far it is, and stops when it should."""
-
-    def __init__(self, model, stopped: Callable[[], bool] = lambda: False, tell=lambda done: None):
-        super().__init__(model)
-        self.stopped, self.tell = stopped, tell
-
-    def forward(self, points: Tensor) -> Tensor:
-        if self.stopped():
-            raise Stopped
-        logits = super().forward(points)
-        self.tell(self.with_gradient)
-        return logits
-
-
-def planned(*, method: str, n_steps: int, baseline: str, noise_std: float, **_) -> int:
-    """Forward and backward evaluations that :func:`icg_book.kit.lab.attribute` needs for one photograph."""
-    if method == "Gradient":
-        return 1
-    if method == "Integrated Gradients" and baseline == "Gaussian noise":
-        return 20 * n_steps
-    return n_steps * (5 if method == "Integrated Certainty Gradients" and noise_std else 1)
-
-
-def _what_matters(chosen: dict) -> dict:
-    """The choices without those that do nothing for the method."""
-    method = chosen["method"]
-    baseline = chosen["baseline"] if method == "Integrated Gradients" else FIRST["baseline"]
-    noisy = method in ("SmoothGrad", "Integrated Certainty Gradients") or baseline == "Gaussian noise"
-    return {
-        **chosen,
-        "baseline": baseline,
-        "n_steps": chosen["n_steps"] if method != "Gradient" else 0,
-        "noise_std": chosen["noise_std"] if noisy else 0.0,
-    }
+def _key(chosen: dict) -> tuple:
+    """The same for choices that give the same map."""
+    method, settings = _chosen(**chosen)
+    return method.title, *settings.values(), chosen["output"]
 
 
 def _probabilities(model, values: Tensor) -> Tensor:
@@ -342,7 +265,7 @@ def _probabilities(model, values: Tensor) -> Tensor:
         return model(join(values)).double().softmax(1)[0].cpu()
 
 
-def _explain(watched: _Watched, values: Tensor, data, target: int, classes, chosen: dict) -> Result:
+def _explain(watched: Watched, values: Tensor, data, target: int, classes, chosen: dict) -> Result:
     maps, delta = attribute(watched, values, data, target=target, return_convergence_delta=True, **chosen)
     total = maps.sum().item()
     output = chosen["output"]
@@ -354,9 +277,9 @@ def _explain(watched: _Watched, values: Tensor, data, target: int, classes, chos
         f"Attributions for the {output} of {classes[target]} sum to {total:+.4f}. {adds_up} Evaluations: "
         f"{watched.with_gradient} forward and backward, {watched.forward_only} forward only."
     )
-    method, noise = chosen["method"], chosen["noise_std"]
-    title = method + (f", {chosen['baseline']} baseline" if method == "Integrated Gradients" else "")
-    title += f", noise {noise:g}" if _what_matters(chosen)["noise_std"] else ""
+    chosen_method, settings = _chosen(**chosen)
+    noise = settings.get("noise")
+    title = chosen_method.title + (f", noise {noise:g}" if noise else "")
     return Result(maps[0, 0].cpu(), title, text)
 
 
@@ -381,27 +304,12 @@ def _shown_photograph(shot: Shot, p: Tensor, target: int, classes) -> str:
     figure = Figure(figsize=(5.6, 2.5), facecolor="white", layout="constrained")
     axes = figure.subplot_mosaic([["photograph", "bars"]], width_ratios=(1, 1))
     bare(axes["photograph"]).imshow(shot.fine)
-    _bar_chart(axes["bars"], p, target, classes)
+    bar_chart(axes["bars"], p, target, classes)
     likely = ", ".join(f"{p[k]:.3f} for {classes[k]}" for k in p.argsort(descending=True).tolist() if p[k] >= 0.001)
     said = _said(shot, p, classes)
     return shown(
         figure, f"{said} Probabilities from 0.001 on: {likely}.", f'<span style="{PROSE}">{html.escape(said)}</span>'
     ).data
-
-
-def _bar_chart(ax, p: Tensor, target: int, classes) -> None:
-    """One bar for each class; the explained one in the colour that speaks for it."""
-    ax.barh(range(len(p)), p.tolist(), color=[POSITIVE[5] if k == target else "#6d7780" for k in range(len(p))])
-    for k, value in enumerate(p.tolist()):
-        if value >= 0.005:
-            at, colour, side = (value - 0.02, "white", "right") if value > 0.7 else (value + 0.02, "black", "left")
-            ax.text(at, k, f"{value:.2f}", color=colour, ha=side, va="center", fontsize=8)
-    ax.set_yticks(range(len(p)), classes, fontsize=8.5)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1)
-    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title("probability", fontsize=10)
 
 
 def blurred(attribution: Tensor) -> Tensor:
@@ -415,19 +323,13 @@ def blurred(attribution: Tensor) -> Tensor:
 
 def _draw_map(axes, bar, result: Result, shot: Shot, *, view: str = "raw", over: bool = False) -> None:
     """A map, or its colours on the grey photograph, and its scale."""
-    from PIL import Image
-
     attribution = blurred(result.map) if view == "blurred" else result.map
-    limit = signed_limit(attribution, 99.5)  # one pixel in 200 would wash out the rest
-    show_map(axes, attribution, limit=limit)
+    limit = signed_limit(attribution, MOST)
     if over:
-        height, width = shot.fine.shape[:2]
-        how = Image.Resampling.BICUBIC if view == "blurred" else Image.Resampling.NEAREST
-        fine = Image.fromarray(attribution.numpy().astype(np.float32)).resize((width, height), how)
-        colours = signed_cmap()(signed_norm([limit])(np.asarray(fine)))[..., :3]
-        grey = np.asarray(Image.fromarray(shot.fine).convert("L"))[..., None] / 255
-        axes.clear()
-        bare(axes).imshow(colours * (0.4 + 0.6 * grey))
+        colours = laid_over(shot.fine, attribution.numpy(), limit, grey=0.6, smooth=view == "blurred")
+        bare(axes).imshow(colours)
+    else:
+        show_map(axes, attribution, limit=limit)
     axes.set_title(result.title, fontsize=9)
     colour_bar(bar, limit)
 
@@ -466,11 +368,11 @@ def _in_book(model, shots: list[Shot], data, classes):
     photograph, *maps = (figure.add_axes((0.01 + k * 0.248, 0.135, 0.235, 0.752)) for k in range(3))
     bare(photograph).imshow(shot.fine)
     photograph.set_title(shot.name, fontsize=9)
-    _bar_chart(figure.add_axes((0.855, 0.135, 0.14, 0.752)), p, target, classes)
+    bar_chart(figure.add_axes((0.855, 0.135, 0.14, 0.752)), p, target, classes)
     alt = [_said(shot, p, classes)]
     for k, first in enumerate(PAIR):
         chosen = {**first, "n_steps": STEPS_IN_BOOK}
-        result = _explain(_Watched(model), shot.values, data, target, classes, chosen)
+        result = _explain(Watched(model), shot.values, data, target, classes, chosen)
         _draw_map(maps[k], figure.add_axes((0.298 + k * 0.248, 0.1, 0.155, 0.025)), result, shot)
         alt.append(f"Map by {result.title}. {result.text}")
     return static(figure, " ".join(alt), CHAPTER, choices)

@@ -241,7 +241,7 @@ function build(root, stage, data, colours) {
   behind.set(0);
   choose(0);
   root.__explorable = {
-    state, photographs, go, choose, numbersAt: (index, c) => numbersAt(photographs[index], c),
+    state, go, numbersAt: (index, c) => numbersAt(photographs[index], c),
     mapAt: (index, c, blurred) => Array.from(mapAt(photographs[index], c, blurred), (v) => v * photographs[index].scale / 127),
   };
 }

@@ -33,6 +33,29 @@ def mean_interval(values: Tensor, *, n_resamples: int = 2000, seed: int = 0) -> 
     return Interval(values.mean().item(), low, high, len(values))
 
 
+def rounded_interval(values: Tensor) -> dict:
+    """:func:`mean_interval` for a result: a dictionary, to five digits; null where there is no value.
+
+    >>> rounded_interval(torch.tensor([0.123456, 0.123456]))
+    {'mean': 0.12346, 'low': 0.12346, 'high': 0.12346, 'n': 2}
+    """
+    if bool(values.isnan().all()):
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    found = mean_interval(values)._asdict()
+    return {name: round(value, 5) if name != "n" else value for name, value in found.items()}
+
+
+def mean_curve(share: Tensor, output: Tensor) -> dict:
+    """The mean of curves, with intervals, for a result.
+
+    Args:
+        share: ``(K,)``, of what is changed. output: ``(N, K)`` probabilities.
+    """
+    points = [rounded_interval(column) for column in output.T]
+    probability = {name: [point[name] for point in points] for name in ("mean", "low", "high")}
+    return {"share": [round(value, 5) for value in share.tolist()], "probability": probability}
+
+
 def wilson(hits: int, n: int, z: float = 1.959964) -> tuple[float, float]:
     """Wilson's 95 % interval of a share, from ``hits`` out of ``n``.
 

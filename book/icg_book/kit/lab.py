@@ -4,31 +4,18 @@ import base64
 import html
 import os
 
-import torch
 from torch import Tensor, nn
 
-from icg import baselines
 from icg.artifacts import BRANCH, REPOSITORY
-from icg.attribution import (
-    expected_gradients,
-    gradient,
-    integrated_certainty_gradients,
-    integrated_gradients,
-    smoothgrad,
-)
 from icg.certainty import join
+from icg_book.kit import contenders
+from icg_book.kit.contenders import BASELINES, NAMES, OFFERED, find, told
 from icg_book.kit.page.explorable import png_bytes
 
-METHODS = (
-    "Integrated Certainty Gradients",
-    "Integrated Gradients",
-    "Expected Gradients",
-    "SmoothGrad",
-    "Gradient",
-)
-BASELINES = ("zero", "middle", "mean", "maximum distance", "blurred", "Gaussian noise")
-FROM_DATA = ("Expected Gradients", "mean")  # the method and the baseline that need other images
-FIRST = {"method": METHODS[0], "baseline": "zero", "n_steps": 64, "noise_std": 0.0, "output": "probability"}
+# The methods and the baselines that need other images.
+FROM_DATA = [method.name for method in OFFERED if method.data and not method.baseline]
+FROM_DATA += [method.baseline for method in OFFERED if method.data and method.baseline]
+FIRST = {"method": NAMES[0], "baseline": "zero", "n_steps": 64, "noise_std": 0.0, "output": "probability"}
 
 
 def is_live() -> bool:
@@ -72,44 +59,40 @@ def attribute(
     progress: bool = False,
     return_convergence_delta: bool = False,
 ):
-    """One of :data:`METHODS` by name; images ``(N, C, H, W)`` to maps ``(N, 1, H, W)``, summed over colours.
+    """A method by name, as :func:`icg_book.kit.contenders.find` knows it; ``(N, C, H, W)`` to ``(N, 1, H, W)`` float64.
 
     Args:
-        data: ``(M, C, H, W)``, or ``None`` where neither of :data:`FROM_DATA` is asked for.
+        images: of which the maps are, summed over colours.
+        data: ``(M, C, H, W)``, or ``None`` where nothing of :data:`FROM_DATA` is asked for.
+        n_steps: steps on a path; of a method without paths, draws.
         return_convergence_delta: also return sum(attributions) - (change of the output along the paths), ``(N,)``; or
             ``None`` for the two gradients, which need not add up to anything.
     """
-    if data is None and (method == "Expected Gradients" or (method, baseline) == ("Integrated Gradients", "mean")):
-        raise ValueError(f"expected data for {baseline if baseline == 'mean' else method}, got None")
-    joined = join(images)
-    options = {"output": output, "target": target, "progress": progress, "dtype": torch.float64}
-    on_paths = {**options, "n_steps": n_steps, "return_convergence_delta": return_convergence_delta}
-    if method == "Gradient":
-        found = gradient(model, joined, **options)
-    elif method == "SmoothGrad":
-        found = smoothgrad(model, joined, noise_std=noise_std, n_steps=n_steps, **options)
-    elif method == "Expected Gradients":
-        found = expected_gradients(model, joined, data, **on_paths)
-    elif method == "Integrated Certainty Gradients":
-        samples = 5 if noise_std else 1
-        found = integrated_certainty_gradients(model, joined, noise_std=noise_std, n_samples=samples, **on_paths)
-    elif method == "Integrated Gradients":
-        start = {
-            "zero": baselines.zero,
-            "middle": baselines.middle,
-            "mean": lambda: baselines.mean(data),
-            "maximum distance": baselines.maximum_distance,
-            "blurred": baselines.blurred,
-            "Gaussian noise": lambda: baselines.gaussian_noise(noise_std, n_samples=20),
-        }
-        if baseline not in start:
-            raise ValueError(f"expected baseline to be one of {', '.join(BASELINES)}, got {baseline!r}")
-        found = integrated_gradients(model, joined, start[baseline](), **on_paths)
-    else:
-        raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
-    maps, delta = found if isinstance(found, tuple) else (found, None)
-    maps = maps[:, : images.shape[1]].sum(1, keepdim=True)  # over the colours; never the certainty channel
+    chosen = find(method, baseline)
+    if chosen.data and data is None:
+        raise ValueError(f"expected data for {chosen.baseline or chosen.name}, got None")
+    maps, delta = contenders.attribute(
+        chosen,
+        model,
+        join(images),
+        told(chosen, n_steps, noise_std),
+        data=lambda: data,
+        check=return_convergence_delta,
+        output=output,
+        target=target,
+        progress=progress,
+    )
+    maps = contenders.one_map(maps)
     return (maps, delta) if return_convergence_delta else maps
+
+
+def without_data(images: str) -> str:
+    """What a lab says that was given no ``images`` ("photographs") of the training set."""
+    method, baseline = FROM_DATA
+    return (
+        f"{method} and the {baseline} baseline are not on offer here: they need {images} of the training set, and the "
+        "lab was given none."
+    )
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -141,7 +124,7 @@ def method_controls(*, with_data: bool = True) -> dict:
 
     layout, style = widgets.Layout(width="26em"), {"description_width": "7em"}
     return {
-        "method": dropdown("method", possible(METHODS)),
+        "method": dropdown("method", possible(NAMES)),
         "baseline": dropdown("baseline", possible(BASELINES)),
         "n_steps": widgets.IntSlider(
             64, 8, 512, 8, description="steps", layout=layout, style=style, continuous_update=False
@@ -155,14 +138,14 @@ def method_controls(*, with_data: bool = True) -> dict:
 
 def settle(controls: dict, change) -> bool:
     """Enable what matters to the chosen method. False if a control had to be moved, which calls its observers again."""
-    method, baseline = controls["method"].value, controls["baseline"].value
-    controls["baseline"].disabled = method != "Integrated Gradients"
-    controls["n_steps"].disabled = method == "Gradient"
-    noisy = method == "SmoothGrad" or (method == "Integrated Gradients" and baseline == "Gaussian noise")
+    method = find(controls["method"].value, controls["baseline"].value)
+    controls["baseline"].disabled = method.baseline is None
+    controls["n_steps"].disabled = method.counted is None
     noise = controls["noise_std"]
-    noise.disabled = not (noisy or method == "Integrated Certainty Gradients")
-    if noisy and not noise.value and change and change["owner"] in (controls["method"], controls["baseline"]):
-        noise.value = 0.1  # without noise there is nothing to see
+    noise.disabled = "noise" not in method.settings
+    needed = method.settings.get("noise", 0) > 0  # without noise there is nothing to see
+    if needed and not noise.value and change and change["owner"] in (controls["method"], controls["baseline"]):
+        noise.value = 0.1
         return False
     return True
 
@@ -170,57 +153,6 @@ def settle(controls: dict, change) -> bool:
 # ---------------------------------------------------------------------------------------------------------------
 # Results
 # ---------------------------------------------------------------------------------------------------------------
-
-
-def picture(image: Tensor, attribution: Tensor, title: str, bars=None):
-    """Input and map side by side, as a matplotlib figure.
-
-    Args:
-        image, attribution: ``(1, H, W)``.
-        bars: class probabilities ``(K,)`` and the number of the class that is explained, for a chart beside the map.
-    """
-    from matplotlib.figure import Figure
-
-    from icg_book.kit.figures import colour_bar, show_image, show_map, signed_limit
-
-    height, width = image.shape[1:]
-    if width > 1.5 * height:  # below one another
-        mosaic, heights, size = [["input"], ["map"], ["bar"]], (1, 1, 0.05), (4.6, 5.2)
-    else:
-        mosaic, heights, size = [["input", "map"], [".", "bar"]], (1, 0.045), (6.4, 3.6)
-    widths = [1] * len(mosaic[0])
-    if bars is not None:
-        mosaic = [[*row, "bars" if row != mosaic[-1] else "."] for row in mosaic]
-        widths, size = [*widths, 2.4 / size[0] * len(widths)], (size[0] + 2.4, size[1])
-    figure = Figure(figsize=size, facecolor="white", layout="constrained")
-    axes = figure.subplot_mosaic(mosaic, height_ratios=heights, width_ratios=widths)
-    show_image(axes["input"], image[0])
-    axes["input"].set_title("input", fontsize=10)
-    show_map(axes["map"], attribution[0])
-    axes["map"].set_title(title, fontsize=10)
-    colour_bar(axes["bar"], signed_limit(attribution))
-    if bars is not None:
-        _bar_chart(axes["bars"], *bars)
-    return figure
-
-
-def _bar_chart(ax, probabilities: Tensor, target: int) -> None:
-    """One bar for each class; the explained one in the colour that speaks for it."""
-    from icg_book.kit.figures import POSITIVE
-
-    p = probabilities.tolist()
-    ax.barh(range(len(p)), p, color=[POSITIVE[5] if k == target else "#6d7780" for k in range(len(p))])
-    for k, value in enumerate(p):
-        if value >= 0.0005:
-            inside = value > 0.7
-            at, colour, side = (value - 0.02, "white", "right") if inside else (value + 0.02, "black", "left")
-            ax.text(at, k, f"{value:.3f}", color=colour, ha=side, va="center", fontsize=8)
-    ax.set_yticks(range(len(p)), [str(k) for k in range(len(p))], fontsize=9)
-    ax.invert_yaxis()
-    ax.set_xlim(0, 1)
-    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"], fontsize=8)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.set_title("probability", fontsize=10)
 
 
 def shown(figure, alt: str, caption: str = ""):

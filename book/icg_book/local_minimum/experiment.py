@@ -16,24 +16,22 @@ Each is averaged over the inputs, with a 95 % bootstrap interval. Attributions o
 ideal logit is infinite); for them there are correlation and sign agreement only.
 """
 
-import json
-import re
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from icg import baselines
 from icg.artifacts import load_card, load_model
-from icg.attribution import expected_gradients, integrated_certainty_gradients, integrated_gradients
+from icg.attribution import integrated_gradients
 from icg.certainty import join
-from icg.models import LocalMinimumNet
-from icg.shapley import bshap, certainty_shap
-from icg.training import train
+from icg_book.kit import contenders
 from icg_book.kit.intervals import mean_interval
-from icg_book.kit.records import provenance, write_json, write_result
+from icg_book.kit.jobs import Curve, Job, Kept
+from icg_book.kit.records import provenance, write_result
+from icg_book.kit.trainings import train_stages
 from icg_book.scenarios import local_minimum
 
 NAME = "local-minimum"
@@ -61,31 +59,29 @@ def attribute(
         boundary: of every component, the baseline of "BShap (boundary)".
         thorough: for a single input: chance is averaged out (200 mean baselines, 2**14 draws of EG, 1000 of AGN).
     """
-    options = {"target": 1, "output": output}
-    inputs, generator = join(values), torch.Generator().manual_seed(seed)
-    adaptive = {"method": "adaptive", "n_steps": 100, "dtype": torch.float64, **options}
-    if method == "zero IG":
-        maps = integrated_gradients(model, inputs, **adaptive)
-    elif method == "mean IG":
-        means = mean_baselines(200 if thorough else MEANS, generator)
-        maps = integrated_gradients(model, inputs, baselines.every(means), **adaptive)
-    elif method == "EG":
-        data = local_minimum.generate(10_000, generator=generator).values
-        draws = 2**14 if thorough else EG_DRAWS
-        kind = {"method": "monte_carlo", "n_steps": draws, "generator": generator, "dtype": torch.float64}
-        maps = expected_gradients(model, inputs, data, **kind, **options)
-    elif method == "AGN":
-        noise = baselines.gaussian_noise(0.1, n_samples=1000 if thorough else AGN_BASELINES)
-        kind = {"n_steps": AGN_STEPS, "generator": generator, "dtype": torch.float64}
-        maps = integrated_gradients(model, inputs, noise, **kind, **options)
-    elif method in (BSHAP, PAPER_BSHAP):
-        maps = bshap(model, inputs, boundary if method == BSHAP else local_minimum.PAPER_BASELINE, **options)
-    elif method == "ICG":
-        maps = integrated_certainty_gradients(model, inputs, **adaptive)
-    elif method == "certainty-SHAP":
-        maps = certainty_shap(model, inputs, **options)
-    else:
+    if method not in METHODS:
         raise ValueError(f"expected method to be one of {', '.join(METHODS)}, got {method!r}")
+    generator = torch.Generator().manual_seed(seed)
+    settings, start = {"steps": 100, "rule": "adaptive"}, None
+    if method == "mean IG":
+        start = baselines.every(mean_baselines(200 if thorough else MEANS, generator))
+    elif method == "EG":
+        settings = {"draws": 2**14 if thorough else EG_DRAWS, "rule": "monte_carlo"}
+    elif method == "AGN":
+        settings = {"steps": AGN_STEPS, "draws": 1000 if thorough else AGN_BASELINES, "noise": 0.1}
+    elif method in (BSHAP, PAPER_BSHAP):
+        start = boundary if method == BSHAP else local_minimum.PAPER_BASELINE
+    maps, _ = contenders.attribute(
+        "BShap" if method in (BSHAP, PAPER_BSHAP) else method,
+        model,
+        join(values),
+        settings,
+        data=lambda: local_minimum.generate(10_000, generator=generator).values,
+        start=start,
+        generator=generator,
+        target=1,
+        output=output,
+    )
     return maps[:, 0].double()
 
 
@@ -135,37 +131,20 @@ def trained(seed: int, folder: Path, *, steps: int | None = None, progress: bool
     The checkpoints are those of ``python -m icg train local-minimum --seed SEED``. A network that was finished by that
     command has no curve (``None``).
     """
-    curve_file = folder / f"{NAME}-{seed}-curve.json"
-    curve = _read(curve_file, {"seed": seed, "steps": steps}) or []
-    model, before = None, 0
-    for number, (recipe, batch) in enumerate(local_minimum.STAGES, start=1):
-        recipe = replace(recipe, seed=seed, steps=recipe.steps if steps is None else steps)
-        name = f"{NAME}-{seed}.pt" if number == 1 else f"{NAME}-{seed}-stage{number}.pt"
-
-        def watch(step, model, before=before):
-            curve[:] = [point for point in curve if point[0] < before + step]
-            curve.append([before + step, local_minimum.accuracy(model, n=WATCH)])
-            write_json(curve_file, {"key": {"seed": seed, "steps": steps}, "content": curve})
-
-        every = max(1, min(250, recipe.steps // 2))
-        make = LocalMinimumNet if number == 1 else (lambda model=model: model)
-        done = curve and curve[-1][0] >= before + recipe.steps
-        model = train(
-            make,
-            batch,
-            recipe,
-            checkpoint=folder / name,
-            checkpoint_every=100,
-            watch=None if done else watch,
-            watch_every=every,
-            progress=progress,
-        )
-        if model is None:
-            raise KeyboardInterrupt
+    plan = local_minimum.TRAININGS[NAME].plan(steps=steps, seed=seed)
+    recipes = [stage.recipe for stage in plan.stages]
+    curve = Curve(folder / f"{NAME}-{seed}-curve.json", {"stages": [asdict(recipe) for recipe in recipes]})
+    stages, before = [], 0
+    for stage, recipe in zip(plan.stages, recipes, strict=True):
+        if before + recipe.steps not in curve.points:
+            watch = curve.watch(lambda model: local_minimum.accuracy(model, n=WATCH), before=before)
+            stage = stage._replace(watch=watch, watch_every=max(1, min(250, recipe.steps // 2)))
+        stages.append(stage)
         before += recipe.steps
-    steps_done, accuracies = zip(*curve, strict=True)
-    complete = len(curve) > len(local_minimum.STAGES)
-    return model, {"steps": list(steps_done), "accuracy": list(accuracies)} if complete else None
+    model = train_stages(plan.make, stages, folder / f"{NAME}-{seed}.pt", checkpoint_every=100, progress=progress)
+    points = dict(sorted(curve.points.items()))
+    complete = len(points) > len(stages)
+    return model, {"steps": list(points), "accuracy": list(points.values())} if complete else None
 
 
 def run(
@@ -194,36 +173,30 @@ def run(
 
     seeds = {}
     for k in range(n_seeds):
-        saved = work_folder / f"{NAME}-seed-{k}.json"
-        key = {"stages": [str(recipe) for recipe, _ in local_minimum.STAGES], "steps": steps}
-        seeds[str(k)] = _read(saved, key)
+        stages = [asdict(recipe) for recipe, _ in local_minimum.TRAININGS[NAME].stages]
+        kept = Kept(work_folder / f"{NAME}-seed-{k}.json", {"stages": stages, "steps": steps})
+        seeds[str(k)] = kept.read()
         if seeds[str(k)] is None:
-            model, curve = trained(k, checkpoints, steps=steps, progress=progress)
-            metrics = local_minimum.evaluate(model)
-            closeness = {method: _closeness(method, model) for method in (BSHAP, "ICG", "certainty-SHAP")}
-            seeds[str(k)] = {**metrics, "accuracy": metrics["accuracy"]["all"], "curve": curve}
-            seeds[str(k)]["to exact SHAP"] = closeness
-            write_json(saved, {"key": key, "content": seeds[str(k)]})
+            seeds[str(k)] = _measured(*trained(k, checkpoints, steps=steps, progress=progress))
+            kept.write(seeds[str(k)])
 
     values = local_minimum.generate(n, generator=torch.Generator().manual_seed(seed)).values
     settings = {"mean IG": f"{MEANS} means of {MEAN_OF}", "EG": EG_DRAWS, "AGN": f"{AGN_BASELINES} x {AGN_STEPS}"}
-    key = {"weights": weights, "seed": seed, "chunk": CHUNK, **settings}
+
+    def job(method: str, output: str) -> Job:
+        def compute(first: int, last: int) -> dict[str, Tensor]:
+            options = {"output": output, "boundary": boundary, "seed": seed + first}
+            return {"maps": attribute(method, network, values[first:last], **options)}
+
+        key = {"weights": weights, "seed": seed, **settings}
+        return Job(f"{NAME}, {method}, {output}", n, key, compute, chunk=CHUNK)
+
     maps = {}
     with tqdm(total=len(METHODS) * len(OUTPUTS) * n, disable=not progress, unit="map") as bar:
         for method in METHODS:
             for output in OUTPUTS:
                 bar.set_postfix_str(f"{method}, {output}")
-                saved = work_folder / f"{re.sub(r'[^a-z0-9]+', '-', f'{NAME} {method} {output}'.lower())}.json"
-                rows = (_read(saved, key) or [])[:n]
-                rows = rows[: len(rows) // CHUNK * CHUNK] if len(rows) < n else rows
-                bar.update(len(rows))
-                for first in range(len(rows), n, CHUNK):
-                    part = values[first : first + CHUNK]
-                    new = attribute(method, network, part, output=output, boundary=boundary, seed=seed + first)
-                    rows += new.tolist()
-                    write_json(saved, {"key": key, "content": rows})
-                    bar.update(len(part))
-                maps[method, output] = torch.tensor(rows, dtype=torch.float64)
+                maps[method, output] = job(method, output).work(work_folder, bar)["maps"]
 
     paper_table = {column: list(numbers) for column, numbers in local_minimum.PAPER_TABLE.items()}
     exact = {"exact SHAP": local_minimum.ideal_shap(values)[:, 0]}
@@ -241,6 +214,13 @@ def run(
         **provenance(command, seed),
     }
     return write_result(NAME, content, data_folder)
+
+
+def _measured(model: nn.Module, curve: dict | None) -> dict:
+    """What the result says of one seed's network."""
+    metrics = local_minimum.evaluate(model)
+    closeness = {method: _closeness(method, model) for method in (BSHAP, "ICG", "certainty-SHAP")}
+    return {**metrics, "accuracy": metrics["accuracy"]["all"], "curve": curve, "to exact SHAP": closeness}
 
 
 def table(model, boundary: float) -> dict[str, list[float]]:
@@ -291,12 +271,3 @@ def _closeness(method: str, model, n: int = 200) -> dict | None:
 
 def _interval(numbers: Tensor) -> dict | None:
     return None if bool(numbers.isnan().all()) else mean_interval(numbers)._asdict()
-
-
-def _read(path: Path, key: dict):
-    """The content of a file that was saved with this very key; ``None`` if there is none."""
-    try:
-        saved = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-    return saved["content"] if saved["key"] == key else None

@@ -4,7 +4,7 @@
 
 function build(root, stage, data, colours) {
   const levels = data.levels;
-  const { f, shares, predict, begin, finish, results, largest, list, findings, sentences, FAINT, SLOW } = sixSlidersMaths(data);
+  const { f, shares, begin, finish, results, largest, list, findings, sentences, FAINT, SLOW } = sixSlidersMaths(data);
 
   // ---- controls ---------------------------------------------------------------------------------------------------
 
@@ -183,7 +183,7 @@ function build(root, stage, data, colours) {
       + said.map(([who, middle, methods]) => (who.length ? "Component " + list(who.map((i) => String(i + 1))) : "") + middle + list(methods)).join(". "));
   }
 
-  root.__explorable = { state, set, move, results, predict, findings, now: () => now };
+  root.__explorable = { state, set, move, findings, now: () => now };
   waiting = true; // no second computation of the start
   update();
   curve.draw();

@@ -5,7 +5,6 @@ but the paper's mix of damage. The second is evaluated on undamaged test images,
 How many times more batches it needs for the same accuracy, or the same loss, is the slowdown.
 """
 
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -21,9 +20,10 @@ from icg.certainty import join
 from icg.damage import mixed_damage
 from icg.models import MnistNet, MnistPlainNet
 from icg.question import quiet
-from icg.training import Recipe, train
+from icg.training import Recipe
 from icg_book.kit.intervals import interval
-from icg_book.kit.records import provenance, write_json, write_result
+from icg_book.kit.jobs import TrainingJob
+from icg_book.kit.records import provenance, write_result
 from icg_book.scenarios import mnist
 
 NAME = "mnist-curves"
@@ -137,21 +137,17 @@ def run(
     if not only or not set(only) <= set(range(seeds)):
         raise ValueError(f"expected only seeds in 0 to {seeds - 1}, got {', '.join(map(str, only)) or 'none'}")
     recipe = RECIPE if steps is None else replace(RECIPE, steps=steps)
-    work_folder = Path(work_folder)
-    data = None
     with tqdm(total=len(ARMS) * len(only), disable=not progress, unit="network") as bar:
         for seed in only:
             for arm in ARMS:
                 bar.set_postfix_str(f"{arm}, seed {seed}")
-                if _read(_files(work_folder, arm, seed)[0], _key(arm, seed, recipe)) is None:
-                    data = evaluation_images() if data is None else data
-                    _train_and_watch(work_folder, arm, replace(recipe, seed=seed), data, progress)
+                _job(arm, replace(recipe, seed=seed)).work(work_folder, progress=progress)
                 bar.update()
     runs = {}
     for seed in range(seeds):
-        done = {arm: _read(_files(work_folder, arm, seed)[0], _key(arm, seed, recipe)) for arm in ARMS}
+        done = {arm: _job(arm, replace(recipe, seed=seed)).done(work_folder) for arm in ARMS}
         if None not in done.values():
-            runs[seed] = {arm: content["curves"] for arm, content in done.items()}
+            runs[seed] = done
     settings = {
         "recipe": {key: value for key, value in asdict(recipe).items() if key != "seed"},
         "precision": "bfloat16 in training, float32 in evaluation",
@@ -215,55 +211,34 @@ def evaluate(model, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
     return (logits.argmax(1) == labels).double().mean().item(), cross_entropy(logits.double(), labels).item()
 
 
-def _files(folder: Path, arm: str, seed: int) -> tuple[Path, Path, Path]:
-    """Where a run keeps its finished curves, the points so far, and its checkpoint."""
-    stem = f"{NAME}-{arm}-{seed}"
-    return folder / f"{stem}.json", folder / f"{stem}-points.json", folder / f"{stem}.pt"
-
-
-def _key(arm: str, seed: int, recipe: Recipe) -> dict:
-    return {"arm": arm, "recipe": asdict(replace(recipe, seed=seed)), "test": TEST, "test_seed": TEST_SEED}
-
-
-def _read(path: Path, key: dict) -> dict | None:
-    try:
-        content = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return content if isinstance(content, dict) and content.get("key") == key else None
-
-
-def _train_and_watch(folder: Path, arm: str, recipe: Recipe, data: dict, progress: bool) -> None:
-    """Train one network, and keep its curves."""
-    done, points_file, checkpoint = _files(folder, arm, recipe.seed)
-    key = _key(arm, recipe.seed, recipe)
-    kept = _read(points_file, key)
-    if kept is None:  # of other settings, or nothing: then the checkpoint is not this run's either
-        checkpoint.unlink(missing_ok=True)
-    found = {} if kept is None else kept["points"]
-    wanted = set(points(recipe.steps))
-    tests = ARMS[arm].tests
+def _job(arm: str, recipe: Recipe) -> TrainingJob:
+    """One network of an arm: its curves, by what it is tested on."""
+    tests, data, wanted = ARMS[arm].tests, [], points(recipe.steps)
 
     def batch(step, generator):
         digits = mnist.pick(recipe.batch_size, generator=generator)  # first: the same digits in both arms
         return ARMS[arm].show(digits.images, generator), digits.labels
 
-    def watch(step, model):
-        if step in wanted:
-            found[str(step)] = {test: evaluate(model, *data[test]) for test in tests}
-            write_json(points_file, {"key": key, "points": found})
+    def measure(model) -> dict:
+        if not data:  # read from the disk when they are first needed
+            data.append(evaluation_images())
+        return {test: evaluate(model, *data[0][test]) for test in tests}
 
-    write_json(points_file, {"key": key, "points": found})
-    model = train(
-        ARMS[arm].network, batch, recipe, checkpoint=checkpoint, watch=watch, watch_every=1, progress=progress
+    def finish(model, found: dict) -> dict:
+        curves = {}
+        for test in tests:
+            accuracy, loss = zip(*(found[step][test] for step in wanted), strict=True)
+            curves[test] = {"steps": wanted, "accuracy": list(accuracy), "loss": list(loss)}
+        return curves
+
+    key = {"arm": arm, "recipe": asdict(recipe), "test": TEST, "test_seed": TEST_SEED}
+    return TrainingJob(
+        f"{NAME}, {arm}, {recipe.seed}",
+        key,
+        make=ARMS[arm].network,
+        batch=batch,
+        recipe=recipe,
+        measure=measure,
+        at=set(wanted),
+        finish=finish,
     )
-    if model is None:
-        raise KeyboardInterrupt
-    steps = sorted(wanted)
-    curves = {}
-    for test in tests:
-        accuracy, loss = zip(*(found[str(step)][test] for step in steps), strict=True)
-        curves[test] = {"steps": steps, "accuracy": list(accuracy), "loss": list(loss)}
-    write_json(done, {"key": key, "curves": curves})
-    checkpoint.unlink(missing_ok=True)
-    points_file.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ function build(root, stage, data, colours) {
   const QUICK = 11; // milliseconds of refining a map at a time
   const touch = typeof matchMedia === "function" && matchMedia("(pointer: coarse)").matches;
 
-  const { network, whole, apart, simplify, erase, lengthOf, beginning, rasterise, read, attribute, split, FINEST, ERASER } = drawDigitMaths(data);
+  const { whole, apart, simplify, erase, lengthOf, beginning, rasterise, read, attribute, split, FINEST, ERASER } = drawDigitMaths(data);
   const { toCode, fromCode } = strokeCode(data);
   const drawings = data.drawings.map((d) => ({ ...d, strokes: fromCode(d.code) }));
 
@@ -318,8 +318,7 @@ function build(root, stage, data, colours) {
     return share + " of the map lies on pixels without any ink: what you left out tells, too.";
   }
 
-  root.__explorable = { state, drawings, network, set, change, press, drag, lift, play, erase, simplify, rasterise, read, attribute, toCode, fromCode, split,
-    ready: () => !waiting && !state.playing && state.job !== null && state.job.done };
+  root.__explorable = { state, set, ready: () => !waiting && !state.playing && state.job !== null && state.job.done };
   update();
   cancelAnimationFrame(waiting);
   compute();

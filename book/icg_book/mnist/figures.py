@@ -281,7 +281,7 @@ def agreement_matrix(result: dict) -> Figure:
     matrix = torch.tensor(found["mean"])[index][:, index]
     figure = Figure(figsize=(7.4, 5.6), facecolor="white", layout="constrained")
     ax = figure.add_subplot()
-    ax.imshow(matrix, cmap=signed_cmap(), vmin=-1, vmax=1)
+    ax.imshow(matrix.numpy(), cmap=signed_cmap(), vmin=-1, vmax=1)
     for i, row in enumerate(matrix.tolist()):
         for j, value in enumerate(row):
             colour = "white" if abs(value) > 0.75 else INK
@@ -310,7 +310,7 @@ def taken_away(image: Tensor, taken: Tensor, flipped: Tensor, p: Mapping[str, Te
         show_image(axes[1, k], image)
         veil = torch.zeros(*gone.shape, 4)
         veil[gone] = torch.tensor([0.36, 0.55, 0.66, 1.0])
-        axes[1, k].imshow(veil, interpolation="nearest")
+        axes[1, k].imshow(veil.numpy(), interpolation="nearest")
     for row, (change, label) in zip(axes, CHANGES.items(), strict=True):
         row[0].set_ylabel(label, fontsize=10)
         for ax, value in zip(row, p[change], strict=True):

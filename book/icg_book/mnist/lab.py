@@ -7,29 +7,26 @@ import torch
 
 from icg.certainty import is_certainty_aware, join
 from icg.question import quiet
+from icg_book.kit.contenders import find
 from icg_book.kit.lab import (
     FIRST,
-    FROM_DATA,
     Counted,
     attribute,
     dropdown,
     is_live,
     method_controls,
-    picture,
     settle,
     shown,
     static,
+    without_data,
 )
+from icg_book.kit.result_figures import picture
 from icg_book.mnist.drawing_pad import drawing_pad
 from icg_book.scenarios.drawn_digits import from_code
 from icg_book.scenarios.mnist import CLASSES, SIZE, Digits
 from icg_book.scenarios.mnist_in_space import HEIGHT, PLACEMENTS, WIDTH, place
 
 DRAWING = PREDICTED = -1  # choices that are no number of a digit, or of a class
-WITHOUT_DATA = (
-    f"{FROM_DATA[0]} and the {FROM_DATA[1]} baseline are not on offer here: they need images of the training set, and "
-    "the lab was given none."
-)
 
 
 def mnist_lab(model, digits: Digits, data=None):
@@ -120,7 +117,7 @@ def mnist_lab(model, digits: Digits, data=None):
     columns = widgets.HBox(
         [widgets.VBox([*left, code]), widgets.VBox(right)], layout=widgets.Layout(flex_flow="row wrap")
     )
-    missing = [] if data is not None else [widgets.HTML(WITHOUT_DATA)]
+    missing = [] if data is not None else [widgets.HTML(without_data("images"))]
     return widgets.VBox([columns, trouble, *missing, target])
 
 
@@ -166,8 +163,7 @@ def _explain(model, image, data, *, target=PREDICTED, placement=None, progress=F
         f"Attributions for the {what} sum to {total:+.4f}.\n{adds_up}.\n"
         f"Evaluations: {counted.with_gradient} forward and backward, {counted.forward_only} forward only."
     )
-    method = chosen["method"]
-    title = method + (f", {chosen['baseline']} baseline" if method == "Integrated Gradients" else "")
+    title = find(chosen["method"], chosen["baseline"]).title
     likely = [k for k in p.argsort(descending=True).tolist() if p[k] >= 0.001]
     bars = ", ".join(f"{p[k]:.3f} for {CLASSES[k]}" for k in likely)
     alt = f"The input; its attributions for the {what} by {title}; the class probabilities from 0.001 on: {bars}."

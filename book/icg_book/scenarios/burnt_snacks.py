@@ -21,7 +21,10 @@ from icg.damage import (
     damage,
     uniform_noise,
 )
+from icg.measures import band_absence, information_absence, neutrality, probabilities
+from icg.models import BurntSnacksNet
 from icg.training import Recipe
+from icg_book.kit.trainings import Training
 
 SIZE = 50  # images are 50 x 50
 CLASSES = ("no dark square", "dark square")
@@ -70,9 +73,6 @@ def finishing_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     prior = torch.full((2,), 0.5)
     shares = {"damaged": 0.36, "blocks": 0.38, "absent": 0.1}
     return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
-
-
-STAGES = ((RECIPE, training_batch), (FINISH, finishing_batch))  # each begins with the weights of the one before
 
 
 @dataclass(frozen=True)
@@ -313,8 +313,6 @@ def evaluate(model, *, n: int = 20_000, n_absence: int = 2_000, seed: int = 1) -
     Returns:
         A dictionary of plain numbers (shares in [0, 1]; probabilities of class 1).
     """
-    from icg.measures import band_absence, information_absence, neutrality, probabilities
-
     generator = torch.Generator().manual_seed(seed)
     data = generate(n, generator=generator)
     right = (probabilities(model, data.images).argmax(1) == data.labels).double()
@@ -360,3 +358,14 @@ def evaluate(model, *, n: int = 20_000, n_absence: int = 2_000, seed: int = 1) -
             for name, (masked, unmasked) in shares.items()
         },
     }
+
+
+def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+    """``n`` training images at random, ``(n, *shape)``."""
+    return generate(n, generator=generator).images
+
+
+TRAININGS = {
+    "burnt-snacks": Training(BurntSnacksNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate),
+    "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
+}

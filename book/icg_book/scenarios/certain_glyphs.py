@@ -19,6 +19,8 @@ from icg.damage import (
 )
 from icg.measures import band_absence, neutrality, probabilities
 from icg.training import Recipe
+from icg_book.kit.networks import CertainGlyphsNet, GatedGlyphsNet
+from icg_book.kit.trainings import Training
 from icg_book.scenarios import glyphs
 from icg_book.scenarios.glyphs import CLASSES, SIZE, Glyphs
 
@@ -42,9 +44,6 @@ def training_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     data = glyphs.generate(RECIPE.batch_size, generator=generator)
     shares = {"damaged": 0.4, "blocks": 0.25, "absent": 0.1}
     return certainty_batch(data.images, data.labels, prior=PRIOR, generator=generator, **shares)
-
-
-STAGES = ((RECIPE, training_batch),)
 
 
 def evaluate(model, *, n: int = 20_000, n_absence: int = 1_000, n_band: int = 50, seed: int = 1) -> dict:
@@ -154,3 +153,11 @@ def black_ink(n: int, *, generator=None) -> tuple[Glyphs, Glyphs]:
         Glyphs(glyphs.paint(data.ink, black, level), data.labels, data.ink, black, level),
         Glyphs(glyphs.paint(data.ink, level, black), data.labels, data.ink, level, black),
     )
+
+
+samples = glyphs.samples  # the same pictures, whole
+
+TRAININGS = {
+    "glyphs-certainty": Training(CertainGlyphsNet, ((RECIPE, training_batch),), evaluate),
+    "glyphs-gated": Training(GatedGlyphsNet, ((RECIPE, training_batch),), evaluate),
+}

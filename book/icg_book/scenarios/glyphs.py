@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from icg.training import Recipe
+from icg_book.kit.networks import GlyphsNet
+from icg_book.kit.trainings import Training
 
 SIZE = 16  # images are 16 x 16
 CLASSES = ("nothing", "plus", "cross", "ring", "bar")
@@ -154,9 +156,6 @@ def training_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 
-STAGES = ((RECIPE, training_batch),)
-
-
 def evaluate(model, *, n: int = 20_000, seed: int = 1) -> dict:
     """What a card says of a model: accuracy on fresh images, over all and for each class, and at low contrast.
 
@@ -173,3 +172,11 @@ def evaluate(model, *, n: int = 20_000, seed: int = 1) -> dict:
     faint = ((data.ink_grey - data.ground_grey).abs() < 0.4) & (data.labels > 0)
     accuracy["contrast < 0.4"] = right[faint].mean().item()
     return {"accuracy": accuracy}
+
+
+def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+    """``n`` training images at random, ``(n, *shape)``."""
+    return generate(n, generator=generator).images
+
+
+TRAININGS = {"glyphs": Training(GlyphsNet, ((RECIPE, training_batch),), evaluate)}

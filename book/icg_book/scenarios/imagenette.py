@@ -1,163 +1,30 @@
 """Imagenette: ten classes of real photographs, and a certainty-aware ResNet for them (paper, A.4.1).
 
-The photographs are Imagenette2-160 (9,469 for training, 3,925 for validation, short side 160). They are not part of the
-book: they are read from ``imagenette2-160`` in the folder that the environment variable ``ICG_DATA`` names, and
-downloaded to it if they aren't there; without the variable, to the user's cache. They are decoded once, into a file of
-whole numbers that is mapped into memory.
+The photographs are those of :mod:`icg_book.scenarios.photographs`.
 
 A training batch is made of tensor operations only, on the device of the training: random crops, flips, mild changes of
 colour, then damage. Everything random comes from the generator that the training loop hands over.
 """
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from icg.artifacts import atomic_write
 from icg.certainty import join
 from icg.damage import another_sample, bernoulli_certainty, certainty_batch, damage, meaningless, uniform_noise
 from icg.measures import neutrality, probabilities
 from icg.resnet import CertaintyResNet, certainty_resnet
 from icg.training import Recipe
-from icg_book.kit.downloads import Archive, cache_folder, dataset_folder, install
+from icg_book.kit.pictures import SIDE, resize
 from icg_book.kit.records import write_json
-
-CLASSES = (
-    *("tench", "English springer", "cassette player", "chain saw", "church"),
-    *("French horn", "garbage truck", "gas pump", "golf ball", "parachute"),
-)
-FOLDERS = (  # of the classes, in this order
-    *("n01440764", "n02102040", "n02979186", "n03000684", "n03028079"),
-    *("n03394916", "n03417042", "n03425413", "n03445777", "n03888257"),
-)
-COUNTS = {"train": 9469, "val": 3925}
-SIDE = 160  # of the stored squares
-ARCHIVE = Archive(
-    url="https://s3.amazonaws.com/fast-ai-imageclas/imagenette2-160.tgz",
-    folder="imagenette2-160",
-    size=99_003_388,
-    # As TensorFlow Datasets and frgfm/imagenette at Hugging Face record it; torchvision has only an MD5.
-    sha256="64d0c4859f35a461889e0147755a999a48b49bf38a7e0f9bd27003f10db02fe5",
-    space=250_000_000,
-)
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# The photographs
-# ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Photographs:
-    """Decoded photographs.
-
-    Attributes:
-        images: ``(N, 160, 160, 3)`` uint8, RGB. Mapped from a file: only what is looked at is read.
-        labels: ``(N,)`` int64, number in ``CLASSES``.
-    """
-
-    images: Tensor
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-def photographs(split: str, *, download: bool = True, progress: bool = True) -> Photographs:
-    """The photographs of a split, decoded at the first call and read from a cache from then on.
-
-    Where they are missing they are downloaded first (99 MB, resumed after an interruption;
-    :mod:`icg_book.kit.downloads`). The archive's SHA-256 guards the contents of what is downloaded. Of what is on the
-    disk only the number of files is checked: a photograph that was altered is not noticed.
-
-    Stored is the largest square in the middle, 160 x 160 (what a validation image shows; the random crops of training
-    are taken from it too: they lose the outer quarter of a typical photograph, and need no decoding).
-
-    Args:
-        split: "train" or "val".
-        download: False never asks the network.
-
-    Raises:
-        ValueError: unknown split; data missing (and not to be had) or not complete, or a photograph that can't be
-            decoded.
-    """
-    files = _files(split, download=download, progress=progress)
-    listing = "\n".join(f"{path.parent.name}/{path.name} {path.stat().st_size}" for path in files)
-    digest = hashlib.sha256(f"{SIDE}\n{listing}".encode()).hexdigest()
-    shape = (len(files), SIDE, SIDE, 3)
-    # The name says which files it was made from, so that other data never meets this cache.
-    cache = cache_folder() / f"imagenette-{split}-{SIDE}-{digest[:16]}.npy"
-    images = _open(cache, shape)
-    if images is None:
-        with atomic_write(cache) as temporary:
-            with open(temporary, "wb") as file:
-                # Written front to back: a full disk is an error here and not a crash when the map is written out.
-                np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-                for path in tqdm(files, f"decode {split}", disable=not progress, unit="photo", mininterval=1):
-                    file.write(decode(path).tobytes())
-        images = _open(cache, shape)
-    labels = torch.tensor([FOLDERS.index(path.parent.name) for path in files])
-    return Photographs(torch.from_numpy(images), labels)
-
-
-def decode(path: Path) -> np.ndarray:
-    """The middle square of a photograph, ``(160, 160, 3)`` uint8."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
-    except Exception as error:
-        raise ValueError(f"can't decode {path}: {type(error).__name__}: {error}") from None
-    scale = SIDE / min(image.size)
-    if scale != 1:
-        size = [max(SIDE, round(length * scale)) for length in image.size]
-        image = image.resize(size, Image.Resampling.BICUBIC)
-    left, top = ((length - SIDE) // 2 for length in image.size)
-    return np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
-
-
-def _files(split: str, *, download: bool = True, progress: bool = True) -> list[Path]:
-    if split not in COUNTS:
-        raise ValueError(f"expected split to be one of {', '.join(COUNTS)}, got {split!r}")
-    root = dataset_folder()
-    folder = root / ARCHIVE.folder / split
-    advice = (
-        "Set the environment variable ICG_DATA to the folder that holds imagenette2-160; to get it, download and "
-        f"unpack {ARCHIVE.url} (99 MB) there, or run "
-        "torchvision.datasets.Imagenette(FOLDER, size='160px', download=True)"
-    )
-    if download and not folder.parent.exists():
-        try:
-            install(ARCHIVE, root, progress=progress)
-        except ValueError as error:
-            raise ValueError(f"{folder} is not there, and can't be downloaded ({error}). {advice}") from None
-    files = sorted(path for name in FOLDERS for path in (folder / name).glob("*.JPEG"))
-    if len(files) != COUNTS[split]:
-        found = f"has {len(files):,} photographs instead of {COUNTS[split]:,}" if files else "is not there"
-        if folder.parent.exists():  # left alone: the reader may have put something else there
-            advice += f". What is not complete is not touched: move {folder.parent} away to have it downloaded"
-        raise ValueError(f"{folder} {found}. {advice}")
-    return files
-
-
-def _open(cache: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The cached images, or None if there are none or not all of them."""
-    try:
-        images = np.load(cache, mmap_mode="c")  # "c": may be written to, but only in memory
-    except (OSError, ValueError, EOFError):
-        return None
-    return images if images.shape == shape and images.dtype == np.uint8 else None
-
+from icg_book.kit.trainings import Plan, Stage, adapted
+from icg_book.scenarios.photographs import CLASSES, COUNTS, Photographs, files, photographs
 
 # ---------------------------------------------------------------------------------------------------------------
 # Training
@@ -259,77 +126,80 @@ def recipes_for(name: str, device: str | torch.device = "cpu") -> tuple[PhotoRec
     return RECIPES[name]
 
 
-class Stage(NamedTuple):
-    """What :func:`icg.training.train` needs for a stage, and what to do every few steps."""
+@dataclass(frozen=True)
+class PhotoTraining:
+    """The training of a network of ``RECIPES``, in the place of a :class:`icg_book.kit.trainings.Training`.
 
-    recipe: PhotoRecipe
-    batch: Callable
-    watch: Callable[[int, torch.nn.Module], None]
-    watch_every: int
+    Its stages depend on the device, its batches on the recipe as it is run, and it keeps a learning curve.
+    """
+
+    name: str
+    half: bool = True
+
+    def plan(self, *, steps: int | None = None, seed: int = 0, device="cpu", curve: Path) -> Plan:
+        """Get ready: fetch and load the photographs.
+
+        Args:
+            steps: of each stage; default: the recipe's.
+            seed: is added to those of the recipes.
+            curve: file of the learning curve: every two epochs the accuracy of 1,000 validation photographs is added,
+                and at the end of a stage that of all of them (``images`` says so).
+
+        Raises:
+            ValueError: the photographs are missing.
+        """
+        recipes = [adapted(recipe, steps, seed) for recipe in recipes_for(self.name, device)]
+        slow = self.name in ON_A_CPU and torch.device(device).type == "cpu"  # a large network where there is no GPU
+        files("val")  # what is missing is fetched, or said, before the work starts
+        train, val = photographs("train"), photographs("val")
+        everything, some = torch.arange(len(val)), _shuffled(len(val), 0)[:1000]
+        last = recipes[-1]
+
+        def make() -> CertaintyResNet:
+            return certainty_resnet(
+                last.arch, len(CLASSES), front=last.front, size=last.size(last.steps), zero_init=last.zero_init
+            )
+
+        def known() -> dict:
+            return json.loads(curve.read_text()) if curve.exists() else {}
+
+        def watcher(recipe: PhotoRecipe, before: int) -> Callable:
+            def watch(step: int, model) -> None:
+                which, size = everything if step == recipe.steps else some, recipe.size(step)
+                point = {"accuracy": round(right(model, val, which, size).mean().item(), 4), "size": size}
+                if which is everything:
+                    point["images"] = len(val)
+                write_json(curve, {**known(), str(before + step): point})
+
+            return watch
+
+        def measure(model) -> dict:
+            measured = evaluate(model, data=val, n_curve=500 if slow else 1000)
+            return {**measured, "learning curve": {"images": len(some), "steps": known()}}
+
+        stages = [
+            Stage(
+                recipe,
+                training_batches(train, recipe, device=device),
+                watcher(recipe, sum(earlier.steps for earlier in recipes[:number])),
+                epochs(2, recipe.batch_size),
+            )
+            for number, recipe in enumerate(recipes)
+        ]
+        return Plan(make, stages, measure)
 
 
-class Plan(NamedTuple):
-    """What ``python -m icg train`` needs: the network, its stages, and what to measure in the end."""
-
-    make: Callable[[], CertaintyResNet]
-    stages: tuple[Stage, ...]
-    evaluate: Callable[[torch.nn.Module], dict]
+TRAININGS = {name: PhotoTraining(name) for name in RECIPES}
 
 
-def prepare(name: str, curve: Path, *, steps: int | None = None, seed: int = 0, device="cpu") -> Plan:
-    """Get ready for training a network of ``RECIPES``.
-
-    Args:
-        curve: file of the learning curve: every two epochs the accuracy of 1,000 validation photographs is added, and
-            at the end of a stage that of all of them (``images`` says so).
-        steps: of each stage; default: the recipe's.
-        seed: is added to those of the recipes.
+def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+    """``n`` training photographs at random, ``(n, *shape)``; nothing is downloaded.
 
     Raises:
         ValueError: the photographs are missing.
     """
-    recipes = [
-        replace(recipe, seed=recipe.seed + seed, steps=recipe.steps if steps is None else steps)
-        for recipe in recipes_for(name, device)
-    ]
-    slow = name in ON_A_CPU and torch.device(device).type == "cpu"  # a large network where there is no GPU
-    _files("val")  # what is missing is fetched, or said, before the work starts
-    train, val = photographs("train"), photographs("val")
-    everything, some = torch.arange(len(val)), _shuffled(len(val), 0)[:1000]
-    last = recipes[-1]
-
-    def make() -> CertaintyResNet:
-        return certainty_resnet(
-            last.arch, len(CLASSES), front=last.front, size=last.size(last.steps), zero_init=last.zero_init
-        )
-
-    def known() -> dict:
-        return json.loads(curve.read_text()) if curve.exists() else {}
-
-    def watcher(recipe: PhotoRecipe, before: int) -> Callable:
-        def watch(step: int, model) -> None:
-            which, size = everything if step == recipe.steps else some, recipe.size(step)
-            point = {"accuracy": round(right(model, val, which, size).mean().item(), 4), "size": size}
-            if which is everything:
-                point["images"] = len(val)
-            write_json(curve, {**known(), str(before + step): point})
-
-        return watch
-
-    def measure(model) -> dict:
-        measured = evaluate(model, data=val, n_curve=500 if slow else 1000)
-        return {**measured, "learning curve": {"images": len(some), "steps": known()}}
-
-    stages = tuple(
-        Stage(
-            recipe,
-            training_batches(train, recipe, device=device),
-            watcher(recipe, sum(earlier.steps for earlier in recipes[:number])),
-            epochs(2, recipe.batch_size),
-        )
-        for number, recipe in enumerate(recipes)
-    )
-    return Plan(make, stages, measure)
+    images = photographs("train", download=False).images
+    return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
 
 
 def training_batches(data: Photographs, recipe: PhotoRecipe, *, device: str | torch.device = "cpu"):
@@ -406,14 +276,6 @@ def recolour(values: Tensor, strength: float, *, generator=None) -> Tensor:
 # ---------------------------------------------------------------------------------------------------------------
 # Evaluation
 # ---------------------------------------------------------------------------------------------------------------
-
-
-def resize(images: Tensor, size: int) -> Tensor:
-    """Stored squares ``(N, H, W, 3)`` uint8 as values ``(N, 3, size, size)`` in [0, 1]."""
-    values = images.permute(0, 3, 1, 2).float() / 255
-    if values.shape[-1] != size:
-        values = functional.interpolate(values, (size, size), mode="bilinear", antialias=True).clamp(0, 1)
-    return values
 
 
 def right(model, data: Photographs, index: Tensor, size: int, change: Callable[[Tensor], Tensor] = join) -> Tensor:

@@ -19,7 +19,10 @@ from icg.arguments import check_unit
 from icg.certainty import join
 from icg.coalitions import coalitions, shapley_from_table
 from icg.damage import certainty_batch, damage, uniform_noise
+from icg.measures import information_absence, neutrality
+from icg.models import LocalMinimumNet
 from icg.training import Recipe
+from icg_book.kit.trainings import Training
 
 SIZE = 6  # components
 CLASSES = ("score 0 or below", "score above 0")
@@ -96,9 +99,6 @@ def even_damage(values: Tensor, *, generator=None) -> Tensor:
     certainty = (1 - rand(n, 1, 1).square() * factor).clamp(0, 1)
     noise = uniform_noise(values, generator=generator)
     return join(damage(values, certainty, noise, generator=generator), certainty)
-
-
-STAGES = ((RECIPE, training_batch), (FINISH, finishing_batch))  # each begins with the weights of the one before
 
 
 @dataclass(frozen=True)
@@ -275,8 +275,6 @@ def evaluate(model, *, n: int = 100_000, n_games: int = 500, seed: int = 1) -> d
         0), for all 64 coalitions, and with one certainty everywhere; and the exact probabilities' own mean distance
         from 1/2, for comparison. ``at certainty 0``: its probability of class 1 when nothing is known.
     """
-    from icg.measures import information_absence, neutrality
-
     size = coalitions(SIZE).sum(1)
     error = game_error(model, n=n_games, seed=seed + 1).abs()
     values = generate(n_games, generator=torch.Generator().manual_seed(seed + 1)).values
@@ -301,3 +299,8 @@ def evaluate(model, *, n: int = 100_000, n_games: int = 500, seed: int = 1) -> d
 @torch.no_grad()
 def _probability(model, joined: Tensor) -> Tensor:
     return torch.cat([model(part).double().softmax(1)[:, 1] for part in joined.split(4000)])
+
+
+TRAININGS = {
+    "local-minimum": Training(LocalMinimumNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate)
+}

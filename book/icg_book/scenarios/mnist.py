@@ -30,10 +30,13 @@ from icg.damage import (
     uniform_noise,
 )
 from icg.measures import neutrality, probabilities
+from icg.models import MnistNet, MnistPlainNet
 from icg.question import quiet
 from icg.training import Recipe
 from icg_book.kit.downloads import dataset_folder
 from icg_book.kit.intervals import wilson
+from icg_book.kit.networks import MnistSmallNet
+from icg_book.kit.trainings import Training
 
 SIZE = 28  # images are 28 x 28
 CLASSES = tuple("0123456789")
@@ -106,6 +109,16 @@ def load(split: str, *, download: bool = True) -> Digits:
         raise ValueError(f"{'; '.join(wrong.values())}. {_advice(folder)}")
     data = datasets.MNIST(folder, train=split == "train")
     return Digits(data.data[:, None].float() / 255, data.targets)
+
+
+def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+    """``n`` training digits at random, ``(n, *shape)``; nothing is downloaded.
+
+    Raises:
+        ValueError: the digits are missing.
+    """
+    images = load("train", download=False).images
+    return images[torch.randperm(len(images), generator=generator)[:n]]
 
 
 def _wrong_files(folder: Path, *splits: str) -> dict[Path, str]:
@@ -225,13 +238,6 @@ def plain_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     return data.images, data.labels
 
 
-STAGES = {
-    "mnist": ((RECIPE, training_batch),),
-    "mnist-plain": ((RECIPE, plain_batch),),
-    "mnist-small": ((RECIPE, training_batch),),
-}
-
-
 # ---------------------------------------------------------------------------------------------------------------
 # Evaluation
 # ---------------------------------------------------------------------------------------------------------------
@@ -311,3 +317,10 @@ def understanding(model, data: Digits, values: Tensor, *, seed: int = 1) -> dict
         "absence": {"sd": p.std(0).mean().item(), "max": (p.amax(0) - p.amin(0)).max().item(), "inputs": len(p)},
         "neutrality": neutrality(model, values, PRIOR),
     }
+
+
+TRAININGS = {
+    "mnist": Training(MnistNet, ((RECIPE, training_batch),), evaluate),
+    "mnist-plain": Training(MnistPlainNet, ((RECIPE, plain_batch),), evaluate),
+    "mnist-small": Training(MnistSmallNet, ((RECIPE, training_batch),), evaluate),
+}

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from icg.certainty import is_certainty_aware
+from icg.models import MnistInSpaceNet, MnistInSpacePlainNet
+from icg_book.kit.trainings import Training
 from icg_book.scenarios import mnist
 from icg_book.scenarios.mnist import CLASSES, Digits
 
@@ -67,6 +69,16 @@ def load(split: str, placement: str, *, generator=None, download: bool = True) -
     return Digits(scatter(data.images, placement, generator=generator), data.labels)
 
 
+def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+    """``n`` training images at random, ``(n, *shape)``, with digits on the left; nothing is downloaded.
+
+    Raises:
+        ValueError: the digits are missing.
+    """
+    images = load("train", "left", generator=generator, download=False).images
+    return images[torch.randperm(len(images), generator=generator)[:n]]
+
+
 # ---------------------------------------------------------------------------------------------------------------
 # Training
 # ---------------------------------------------------------------------------------------------------------------
@@ -98,9 +110,6 @@ def plain_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """One batch for the plain twin: undamaged images ``(N, 1, 32, W)`` and labels ``(N,)``."""
     data = draw(RECIPE.batch_size, generator=generator)
     return data.images, data.labels
-
-
-STAGES = {"mnist-in-space": ((RECIPE, training_batch),), "mnist-in-space-plain": ((RECIPE, plain_batch),)}
 
 
 # ---------------------------------------------------------------------------------------------------------------
@@ -156,3 +165,9 @@ def evaluate(
         some = Digits(shown, data.labels[order])
         metrics |= mnist.understanding(model, some[:n_damaged], some[:n_absence].images, seed=seed)
     return metrics
+
+
+TRAININGS = {
+    "mnist-in-space": Training(MnistInSpaceNet, ((RECIPE, training_batch),), evaluate),
+    "mnist-in-space-plain": Training(MnistInSpacePlainNet, ((RECIPE, plain_batch),), evaluate),
+}

@@ -142,7 +142,7 @@ def test_saved_numbers_serve_more_images_but_not_other_weights_or_settings(run, 
         ship(data, 1)
     if change == "the saved file":
         for path in (tmp_path / "work").iterdir():
-            path.write_text(path.read_text()[:50])
+            path.write_bytes(path.read_bytes()[:50])
     run(methods=("AGN",), **options)
     # More images begin with those that are done, so one chunk of two is left for each output and class.
     assert again.calls == 2 * 2 * (1 if change == "n" else 2)

@@ -16,10 +16,13 @@ from icg.certainty import join, split
 from icg.measures import mass_share
 from icg.models import ARCHITECTURES
 from icg_book.imagenette import experiment as reproduction
+from icg_book.imagenette import work
 from icg_book.imagenette.localisation import blurred, borders, entropy
 from icg_book.kit import records
+from icg_book.kit.pictures import resize
 from icg_book.scenarios import imagenette
-from icg_book.scenarios.imagenette import CLASSES, FOLDERS, Photographs
+from icg_book.scenarios import photographs as loader
+from icg_book.scenarios.photographs import CLASSES, FOLDERS, Photographs, files
 
 NAME = "imagenette-resnet18"
 LITTLE = {"steps": 3, "draws": 2}  # instead of what the methods take
@@ -72,17 +75,24 @@ def folder(tmp_path_factory):
     return root
 
 
+def patch(monkeypatch, name, value):
+    """Another value for a setting, wherever it is looked at."""
+    for module in (work, reproduction):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, value)
+
+
 @pytest.fixture
 def data(folder, tmp_path, tmp_path_factory, monkeypatch):
     """A data folder with untrained weights that are right by decree; few steps, saved four at a time."""
     monkeypatch.setenv("ICG_DATA", str(folder))
     monkeypatch.setenv("ICG_CACHE", str(folder / "cache"))
-    monkeypatch.setattr(imagenette, "COUNTS", {"train": 20, "val": 60})
+    monkeypatch.setattr(loader, "COUNTS", {"train": 20, "val": 60})
     monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
     monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)
-    monkeypatch.setattr(reproduction, "STAGES", {"say": ("say",), "look": ("look",)})
-    monkeypatch.setattr(reproduction, "randomised", lambda model, parts, inputs, seed: network(len(parts[-1])))
-    monkeypatch.setattr(reproduction, "CHUNK", 4)
+    patch(monkeypatch, "STAGES", {"say": ("say",), "look": ("look",)})
+    monkeypatch.setattr(work, "randomised", lambda model, parts, inputs, seed: network(len(parts[-1])))
+    patch(monkeypatch, "CHUNK", 4)
     sizes = {
         "photographs": 10,
         "curves": 6,
@@ -92,9 +102,9 @@ def data(folder, tmp_path, tmp_path_factory, monkeypatch):
         "sanity": 3,
         "cost": 4,
     }
-    monkeypatch.setattr(reproduction, "N", sizes)
-    monkeypatch.setattr(reproduction, "SHARES", (0.0, 0.2, 1.0))
-    monkeypatch.setattr(reproduction, "KNOWN", 6)
+    patch(monkeypatch, "N", sizes)
+    patch(monkeypatch, "SHARES", (0.0, 0.2, 1.0))
+    patch(monkeypatch, "KNOWN", 6)
     for name, settings in reproduction.METHODS.items():
         monkeypatch.setitem(reproduction.METHODS, name, {key: LITTLE.get(key, settings[key]) for key in settings})
     ship(tmp_path / "data")
@@ -104,7 +114,7 @@ def data(folder, tmp_path, tmp_path_factory, monkeypatch):
     def photographs(split, **options):
         found = real(split, progress=False)
         if split == "val":
-            said = network()(join(imagenette.resize(found.images, SIZE))).argmax(1)
+            said = network()(join(resize(found.images, SIZE))).argmax(1)
             found = Photographs(found.images, torch.where(torch.arange(60) % 3 < 2, said, (said + 1) % 10))
         return found
 
@@ -218,7 +228,7 @@ def test_measures_of_known_maps(run, monkeypatch):
             maps[:, 0, 16, 16] = 2
         return maps, torch.full((len(maps),), -0.25)
 
-    monkeypatch.setattr(reproduction, "attribute", attribute)
+    monkeypatch.setattr(work, "attribute", attribute)
     result = run()
     methods = result["methods"]
     for kind, about in result["borders"].items():
@@ -241,7 +251,7 @@ def test_numbers_are_those_of_the_first_right_photographs_in_the_seeds_order(run
     result = run(methods=("zero IG",))
     data = imagenette.photographs("val")
     model = network()
-    values = imagenette.resize(data.images, SIZE)
+    values = resize(data.images, SIZE)
     right = model(join(values)).argmax(1) == data.labels
     chosen = [k for k in reproduction.order(60).tolist() if right[k]]
     assert result["photographs"]["numbers"] == chosen[:10]
@@ -267,7 +277,7 @@ def test_numbers_are_those_of_the_first_right_photographs_in_the_seeds_order(run
     numbers = bordered["other borders"][:3]
     share = mass_share(maps(numbers), borders(values[numbers]))
     assert found["other borders"]["mean"] == pytest.approx(share.mean().item(), abs=1e-4) and share.mean() > 0
-    crowded = share >= borders(imagenette.resize(data.images[numbers], SIZE)).double().mean((1, 2, 3))
+    crowded = share >= borders(resize(data.images[numbers], SIZE)).double().mean((1, 2, 3))
     assert found["other borders"]["at least its part"] == crowded.sum().item()
     assert f"less {reproduction.REFERENCE}" not in found["other borders"]  # which isn't there
 
@@ -275,12 +285,12 @@ def test_numbers_are_those_of_the_first_right_photographs_in_the_seeds_order(run
 def test_the_figure_shows_the_first_of_each_class_that_is_right(run):
     result = run(methods=("random",))
     data, model = imagenette.photographs("val"), network()
-    files = imagenette._files("val")
-    right = model(join(imagenette.resize(data.images, SIZE))).argmax(1) == data.labels
+    paths = files("val")
+    right = model(join(resize(data.images, SIZE))).argmax(1) == data.labels
     expected = {}
     for k in reproduction.order(60).tolist():
         if right[k]:
-            expected.setdefault(CLASSES[data.labels[k]], {"number": k, "file": files[k].name})
+            expected.setdefault(CLASSES[data.labels[k]], {"number": k, "file": paths[k].name})
     assert result["figure"] == expected and list(result["figure"]) == [name for name in CLASSES if name in expected]
     if len(expected) < 10:
         with pytest.raises(ValueError, match="no photograph right of"):
@@ -292,16 +302,16 @@ def test_the_figure_shows_the_first_of_each_class_that_is_right(run):
 
 def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path, stand_in):
     straight = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", straight)
+    monkeypatch.setattr(work, "attribute", straight)
     expected = run(work_folder=tmp_path / "other", methods=("ICG", "AGN"))
     # Chunks of 10 photographs, of 5 and of 3 with a border; 3 before and after each of two stages; AGN draws twice more
     assert straight.calls == (3 + 2 + 1 + 3) * 2 + 2
 
-    monkeypatch.setattr(reproduction, "attribute", stand_in(stop_at=14))
+    monkeypatch.setattr(work, "attribute", stand_in(stop_at=14))
     with pytest.raises(KeyboardInterrupt):
         run(methods=("ICG", "AGN"))
     rest = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", rest)
+    monkeypatch.setattr(work, "attribute", rest)
     assert without_cost(run(methods=("ICG", "AGN"))) == without_cost(expected) and 0 < rest.calls < straight.calls
     before = rest.calls
     again = run(methods=("ICG", "AGN"))
@@ -309,7 +319,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, 
 
 
 def test_processes_share_the_work_by_methods(run, monkeypatch, tmp_path, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     names = (reproduction.REFERENCE, "EG", "random")
     whole = run(work_folder=tmp_path / "other", methods=names)
     first = run(methods=("EG", "random"))
@@ -323,7 +333,7 @@ def test_processes_share_the_work_by_methods(run, monkeypatch, tmp_path, stand_i
 
 
 def test_fewer_photographs_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other", methods=("EG",), n=14)
     few = run(n=5, methods=("EG",))
     assert few["methods"]["EG"]["entropy"]["raw"]["n"] == few["methods"]["EG"]["deletion"]["blurring"]["area"]["n"] == 5
@@ -339,10 +349,10 @@ def test_fewer_photographs_come_first_and_more_go_on_from_them(run, monkeypatch,
 
 @pytest.mark.parametrize("change", ["weights", "settings", "seed", "precision", "nothing"])
 def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, change, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     run(methods=("AGN",))
     again = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", again)
+    monkeypatch.setattr(work, "attribute", again)
     if change == "weights":
         card = json.loads((data / f"weights/{NAME}.json").read_text())
         model = artifacts.load_model(NAME)
@@ -352,7 +362,7 @@ def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeyp
     if change == "settings":
         monkeypatch.setitem(reproduction.METHODS, "AGN", {"steps": 5, "draws": 2, "noise": 0.1})
     if change == "seed":
-        monkeypatch.setattr(reproduction, "SEED", 5)
+        patch(monkeypatch, "SEED", 5)
     run(methods=("AGN",), bf16=change == "precision")
     assert (again.calls == 0) == (change == "nothing")
 
@@ -361,7 +371,7 @@ def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeyp
 
 
 def test_what_is_missing_is_one_line(run, data, monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(imagenette, "photographs", lambda split, **options: imagenette._files(split, download=False))
+    monkeypatch.setattr(imagenette, "photographs", lambda split, **options: files(split, download=False))
     monkeypatch.setenv("ICG_DATA", str(tmp_path / "elsewhere"))
     monkeypatch.chdir(tmp_path)
     assert main(["reproduce", "imagenette", "--model", NAME, "--data", str(data)]) == 2
@@ -422,7 +432,7 @@ def test_every_method_gives_a_map_of_the_class_asked_for(method, data):
 
     def go(**options):
         options = {"target": target, "generator": torch.Generator().manual_seed(0)} | options
-        return reproduction.attribute(method, model, inputs, data=Data, **options)
+        return work.attribute(method, model, inputs, data=Data, **options)
 
     maps, gap = go()
     assert maps.shape == (2, 1, SIZE, SIZE) and maps.dtype == torch.float64
@@ -450,7 +460,7 @@ def test_every_method_gives_a_map_of_the_class_asked_for(method, data):
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="method to be one of gradient.* got 'LIME'"):
-        reproduction.attribute("LIME", network(), torch.zeros(1, 4, SIZE, SIZE), target=None, data=None)
+        work.attribute("LIME", network(), torch.zeros(1, 4, SIZE, SIZE), target=None, data=None)
 
 
 def test_the_settings_are_those_of_the_issue():

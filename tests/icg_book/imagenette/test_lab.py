@@ -16,12 +16,15 @@ from torch import nn
 
 from icg.certainty import join
 from icg_book.imagenette import lab as module
+from icg_book.imagenette.worker import Watched
 from icg_book.kit import lab
+from icg_book.kit.contenders import NAMES, evaluations
+from icg_book.kit.pictures import open_picture, prepare
 
 pytestmark = pytest.mark.filterwarnings("error")
 CLASSES = ("cat", "dog", "<cow>")
 LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
-ICG, IG = lab.METHODS[:2]
+ICG, IG = NAMES[:2]
 
 
 class Network(nn.Sequential):
@@ -61,13 +64,13 @@ class Live:
     def __init__(self, monkeypatch, model, photographs, data, **options):
         monkeypatch.delenv("ICG_BOOK_BUILD", raising=False)
         self.gate, self.drawn = Gate(), []
-        forward = module._Watched.forward
+        forward = Watched.forward
 
         def gated(watched, points):
             self.gate(points)
             return forward(watched, points)
 
-        monkeypatch.setattr(module._Watched, "forward", gated)
+        monkeypatch.setattr(Watched, "forward", gated)
         monkeypatch.setattr(module, "_shown_map", self.record)
         monkeypatch.setattr(module, "_shown_photograph", lambda shot, p, target, classes: f"{shot.name}: {target}")
         self.widget = module.photo_lab(model, photographs, data, CLASSES, **options)
@@ -154,7 +157,7 @@ def test_it_has_the_controls_it_promises_and_shows_two_maps(live):
     assert labels == ["photograph 0, <cow>", "photograph 1, cat", "photograph 2, dog", "your photograph"]
     assert [name for name, _ in live.controls["class"].options] == ["the predicted one", *CLASSES]
     for side in live.sides:
-        assert side["method"].options == lab.METHODS and side["baseline"].options == lab.BASELINES
+        assert side["method"].options == NAMES and side["baseline"].options == lab.BASELINES
     assert [side["method"].value for side in live.sides] == [ICG, IG]
     assert [result.title for result in live.results()] == [ICG, f"{IG}, zero baseline"]
     assert [bar.layout.visibility for bar in live.bars] == ["hidden"] * 2 and live.controls["Stop"].disabled
@@ -183,7 +186,7 @@ def test_the_class_is_the_predicted_one_or_any(live, model, photographs):
         assert all(f"probability of {CLASSES[(best + 1) % 3]} " in result.text for result in live.results())
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_only_what_matters_is_enabled_on_each_side_and_changes_its_map(live, method):
     live.set(1, method=method)
     if method == IG:
@@ -210,7 +213,7 @@ def test_only_what_matters_is_enabled_on_each_side_and_changes_its_map(live, met
 def test_without_data_two_choices_are_absent_and_a_line_says_why(monkeypatch, model, photographs):
     live = Live(monkeypatch, model, photographs, None)
     for side in live.sides:
-        assert set(lab.METHODS) - set(side["method"].options) == {"Expected Gradients"}
+        assert set(NAMES) - set(side["method"].options) == {"Expected Gradients"}
         assert set(lab.BASELINES) - set(side["baseline"].options) == {"mean"}
     assert "Expected Gradients and the mean baseline are not on offer" in live.says()
 
@@ -285,13 +288,13 @@ def test_the_bar_runs_to_its_end(live):
 
 @pytest.mark.parametrize(
     ("method", "baseline", "noise"),
-    [*((method, "zero", 0.1) for method in lab.METHODS), (ICG, "zero", 0.0), (IG, "Gaussian noise", 0.1)],
+    [*((method, "zero", 0.1) for method in NAMES), (ICG, "zero", 0.0), (IG, "Gaussian noise", 0.1)],
 )
 def test_the_plan_is_what_is_done(model, photographs, data, method, noise, baseline):
     chosen = {"method": method, "baseline": baseline, "n_steps": 4, "noise_std": noise, "output": "probability"}
-    watched = module._Watched(model)
+    watched = Watched(model)
     module._explain(watched, photographs[:1], data, 0, CLASSES, chosen)
-    assert watched.with_gradient == module.planned(**chosen)
+    assert watched.with_gradient == evaluations(*module._chosen(**chosen))
 
 
 def test_an_error_of_the_model_is_told_and_the_lab_goes_on(live, monkeypatch):
@@ -339,14 +342,12 @@ def test_values_of_both_ipywidgets():
 
 
 def test_rotation_and_transparency_are_those_of_explain(tmp_path):
-    from icg_book import explain
-
     picture = made_up(64, 48)
     exif = picture.getexif()
     exif[0x0112] = 6  # to be turned by 90 degrees
     for content in (file(picture, "JPEG", exif=exif), file(picture.convert("RGBA")), file(picture.convert("L"), "GIF")):
         (tmp_path / "file").write_bytes(content)
-        photo = explain.prepare(explain.open_picture(tmp_path / "file"), (3, 32, 32))
+        photo = prepare(open_picture(tmp_path / "file"), (3, 32, 32))
         shot = module.photo_from("x", content, (3, 32, 32))
         assert torch.equal(shot.values, photo.values) and list(shot.notes) == photo.notes
 
@@ -421,7 +422,7 @@ def test_blurring_keeps_the_sum_and_widens_a_point():
 @pytest.fixture
 def real(model, photographs):
     shot = module.Shot("a <b>", photographs[:1], np.full((40, 40, 3), 90, np.uint8), ("turned",))
-    watched = module._Watched(model)
+    watched = Watched(model)
     result = module._explain(watched, shot.values, None, 2, CLASSES, {**module.PAIR[0], "n_steps": 16})
     return shot, result
 

@@ -569,7 +569,7 @@ def test_importing_asks_nobody():
 def test_the_archive_of_the_book_is_the_one_torchvision_knows():
     from torchvision.datasets import Imagenette
 
-    from icg_book.scenarios.imagenette import ARCHIVE
+    from icg_book.scenarios.photographs import ARCHIVE
 
     assert Imagenette._ARCHIVES["160px"][0] == ARCHIVE.url and len(ARCHIVE.sha256) == 64
     assert urllib.parse.urlparse(ARCHIVE.url).scheme == "https" and ARCHIVE.url.endswith(f"{ARCHIVE.folder}.tgz")

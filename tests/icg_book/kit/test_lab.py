@@ -16,6 +16,7 @@ from icg import artifacts
 from icg.certainty import join
 from icg_book.burnt_snacks.lab import burnt_snacks_lab
 from icg_book.kit import lab
+from icg_book.kit.contenders import BASELINES, NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -55,21 +56,21 @@ def data():
 DEFAULTS = {"baseline": "zero", "n_steps": 8, "noise_std": 0.1, "output": "probability"}
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 @pytest.mark.parametrize("output", ["probability", "logit"])
 def test_every_method_runs(model, images, data, method, output):
     maps = lab.attribute(model, images, data, method=method, **DEFAULTS | {"output": output})
     assert maps.shape == images.shape and maps.isfinite().all() and maps.any()
 
 
-@pytest.mark.parametrize("baseline", lab.BASELINES)
+@pytest.mark.parametrize("baseline", BASELINES)
 def test_every_baseline_runs_and_is_another(model, images, data, baseline):
     def found(name):
         return lab.attribute(model, images, data, method="Integrated Gradients", **DEFAULTS | {"baseline": name})
 
     maps = found(baseline)
     assert maps.shape == images.shape and maps.isfinite().all() and maps.any()
-    assert not any(torch.equal(maps, found(other)) for other in lab.BASELINES if other != baseline)
+    assert not any(torch.equal(maps, found(other)) for other in BASELINES if other != baseline)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_bad_names_are_refused(model, images, data, changes):
         lab.attribute(model, images, **{"data": data} | DEFAULTS | changes)
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_the_change_along_the_path_can_be_had(model, images, data, method):
     options = {"method": method, **DEFAULTS}
     maps, delta = lab.attribute(model, images, data, return_convergence_delta=True, **options)
@@ -132,7 +133,7 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(model, images, d
     tags = Tags(shown.data).found
     assert {tag for tag, _ in tags} == {"figure", "img", "figcaption", "a"}  # no input, select, button, script
     (picture,) = (attributes for tag, attributes in tags if tag == "img")
-    assert lab.METHODS[0] in picture["alt"]
+    assert NAMES[0] in picture["alt"]
     assert base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
     (link,) = (attributes["href"] for tag, attributes in tags if tag == "a")
     assert link == lab.colab_link("burnt_snacks")
@@ -187,13 +188,13 @@ def test_it_has_the_controls_it_promises_and_shows_a_map_at_once(live):
     }
     assert isinstance(live.widget.children[-1], ipywidgets.Output)
     assert len(live.figures) == 1 and live.title() == "Integrated Certainty Gradients, probability"
-    assert live.controls["method"].options == lab.METHODS and live.controls["baseline"].options == lab.BASELINES
+    assert live.controls["method"].options == NAMES and live.controls["baseline"].options == BASELINES
 
 
 CHANGES = {"image": 2, "baseline": "middle", "steps": 16, "noise": 0.2, "output": "logit"}
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_every_control_that_is_enabled_changes_the_figure(live, method):
     baseline = "Gaussian noise" if method == "Integrated Gradients" else "zero"  # the one that noise matters to
     live.set(method=method, baseline=baseline, noise=0.1)
@@ -209,7 +210,7 @@ def test_every_control_that_is_enabled_changes_the_figure(live, method):
             live.set(baseline=baseline)
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_only_what_matters_is_enabled(live, method):
     live.set(method=method)
     enabled = {name for name, control in live.controls.items() if not control.disabled}
@@ -221,7 +222,7 @@ def test_only_what_matters_is_enabled(live, method):
     assert {"image", "method", "output"} <= enabled
 
 
-@pytest.mark.parametrize("baseline", lab.BASELINES[1:])
+@pytest.mark.parametrize("baseline", BASELINES[1:])
 def test_every_baseline_redraws(live, baseline):
     live.set(method="Integrated Gradients", noise=0.1)
     before = live.drawn()

@@ -52,6 +52,22 @@ def ship(folder, seed=0):
     records.save_model(model, "local-minimum", folder, training={}, metrics=metrics, made=records.provenance("", seed))
 
 
+def stages():
+    return local_minimum.TRAININGS["local-minimum"].stages
+
+
+EVALUATE = local_minimum.evaluate
+
+
+def few(model):
+    return EVALUATE(model, n=50, n_games=3)
+
+
+def train_by(monkeypatch, stages):
+    training = replace(local_minimum.TRAININGS["local-minimum"], stages=stages, evaluate=few)
+    monkeypatch.setitem(local_minimum.TRAININGS, "local-minimum", training)
+
+
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """A data folder with untrained weights, an empty working folder; everything small."""
@@ -61,10 +77,9 @@ def data(tmp_path, monkeypatch):
     for name, number in (("CHUNK", 2), ("MEANS", 2), ("EG_DRAWS", 4), ("AGN_BASELINES", 2), ("AGN_STEPS", 2)):
         monkeypatch.setattr(reproduction, name, number)
     monkeypatch.setattr(reproduction, "WATCH", 50)
-    stages = tuple((replace(recipe, batch_size=8, warmup=1), batch) for recipe, batch in local_minimum.STAGES)
-    monkeypatch.setattr(local_minimum, "STAGES", stages)
-    evaluate = local_minimum.evaluate
-    monkeypatch.setattr(local_minimum, "evaluate", lambda model: evaluate(model, n=50, n_games=3))
+    small = tuple((replace(recipe, batch_size=8, warmup=1), batch) for recipe, batch in stages())
+    monkeypatch.setattr(local_minimum, "evaluate", few)
+    train_by(monkeypatch, small)
     thorough = reproduction.attribute
     monkeypatch.setattr(
         reproduction, "attribute", lambda *a, thorough_=thorough, **o: thorough_(*a, **o | {"thorough": False})
@@ -143,7 +158,7 @@ def test_the_result_has_everything_that_the_chapter_reads(data):
     result = run(data, n_seeds=2, command="the command")
     assert list(result["seeds"]) == ["0", "1"]
     for entry in result["seeds"].values():
-        assert 0 <= entry["accuracy"] <= 1 and entry["curve"]["steps"][-1] == 4 * len(local_minimum.STAGES)
+        assert 0 <= entry["accuracy"] <= 1 and entry["curve"]["steps"][-1] == 4 * len(stages())
         assert len(entry["curve"]["steps"]) == len(entry["curve"]["accuracy"])
         assert entry["to exact SHAP"]["ICG"]["largest difference"]["n"] == 200
         assert "all coalitions" in entry["distance from the exact probability"]
@@ -214,15 +229,15 @@ def test_saved_numbers_serve_no_other_weights_or_settings(data, tmp_path, monkey
     if change == "weights":
         ship(data, seed=1)
     if change == "a broken file":
-        for path in (tmp_path / "runs/reproduce").glob("*.json"):
-            path.write_text(path.read_text()[:30])
+        for path in (tmp_path / "runs/reproduce").glob("*.pt"):
+            path.write_bytes(path.read_bytes()[:30])
     run(data, **({"seed": 3} if change == "seed" else {}))
     assert again.calls == first.calls
 
 
 def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_network(data, tmp_path, monkeypatch):
     expected = run(data, n_seeds=1, work_folder=tmp_path / "a", checkpoints=tmp_path / "a")
-    recipe, batch = local_minimum.STAGES[-1]
+    recipe, batch = stages()[-1]
     steps = []
 
     def interrupted(step, generator):
@@ -234,8 +249,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_the_same_network(data,
             os.kill(os.getpid(), signal.SIGTERM)
         return batch(step, generator)
 
-    stages = (*local_minimum.STAGES[:-1], (recipe, interrupted))
-    monkeypatch.setattr(local_minimum, "STAGES", stages)
+    train_by(monkeypatch, (*stages()[:-1], (recipe, interrupted)))
     with pytest.raises(KeyboardInterrupt):
         run(data, n_seeds=1, work_folder=tmp_path / "b", checkpoints=tmp_path / "b")
     result = run(data, n_seeds=1, work_folder=tmp_path / "b", checkpoints=tmp_path / "b")
@@ -251,7 +265,7 @@ def test_networks_trained_by_the_train_command_are_taken(data, tmp_path, monkeyp
     def never(step, generator):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(local_minimum, "STAGES", tuple((recipe, never) for recipe, _ in local_minimum.STAGES))
+    train_by(monkeypatch, tuple((recipe, never) for recipe, _ in stages()))
     result = run(data, n_seeds=1)
     assert result["seeds"]["0"]["accuracy"] == accuracy and result["seeds"]["0"]["curve"] is None
 

@@ -13,6 +13,7 @@ from icg.__main__ import main
 from icg.certainty import split
 from icg.models import MnistNet, MnistPlainNet
 from icg.training import learning_rate
+from icg_book.kit import trainings
 from icg_book.mnist import curves as mnist_curves
 from icg_book.mnist.curves import LEVELS, RECIPE, points, reached, slowdown, summary
 from icg_book.scenarios import mnist
@@ -66,14 +67,16 @@ def test_the_recipe_is_the_papers():
 
 def batches(arm, monkeypatch, tmp_path):
     """The batches that an arm trains on, as the training loop gets them."""
-    seen = []
+    seen, arms = [], mnist_curves.ARMS
 
     def train(make, batch, recipe, **options):
         seen.append((make, [batch(step, torch.Generator().manual_seed(step)) for step in range(4)]))
 
-    monkeypatch.setattr(mnist_curves, "train", train)
+    monkeypatch.setattr(trainings, "train", train)
+    monkeypatch.setattr(mnist_curves, "ARMS", {arm: arms[arm]})
     with pytest.raises(KeyboardInterrupt):
-        mnist_curves._train_and_watch(tmp_path, arm, RECIPE, {}, False)
+        mnist_curves.run(data_folder=tmp_path / "data", work_folder=tmp_path / "work", seeds=1, progress=False)
+    monkeypatch.setattr(mnist_curves, "ARMS", arms)
     return seen[0]
 
 
@@ -220,7 +223,7 @@ def test_a_run_gives_three_curves_of_every_seed(run):
 
 def test_a_run_that_is_done_is_not_done_again(run, monkeypatch):
     first = run()
-    monkeypatch.setattr(mnist_curves, "train", lambda *a, **k: pytest.fail("trained again"))
+    monkeypatch.setattr(trainings, "train", lambda *a, **k: pytest.fail("trained again"))
     assert without_provenance(run()) == without_provenance(first)
     with pytest.raises(pytest.fail.Exception):
         run(steps=4)
@@ -247,13 +250,14 @@ def test_a_run_that_was_killed_goes_on_to_the_same_result(run, monkeypatch, tmp_
         run("killed", steps=4)
     assert list((tmp_path / "killed").glob("*.pt"))
     assert without_provenance(run("killed", steps=4)) == without_provenance(whole)
-    assert not [path for path in (tmp_path / "killed").iterdir() if "points" in path.name or path.suffix == ".pt"]
+    files = {path.name for path in (tmp_path / "killed").iterdir()}
+    assert files == {f"mnist-curves-{arm}-{seed}.json" for arm in ("plain", "damaged") for seed in (0, 1)}
 
 
 def test_a_checkpoint_of_other_settings_is_not_used(run, tmp_path, monkeypatch):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "mnist-curves-plain-0.pt").write_bytes(b"of something else")
-    (tmp_path / "work" / "mnist-curves-plain-0-points.json").write_text('{"key": {}, "points": {"1": {}}}')
+    (tmp_path / "work" / "mnist-curves-plain-0-curve.json").write_text('{"key": {}, "content": {"1": {}}}')
     (tmp_path / "work" / "mnist-curves-plain-0.json").write_text("{half a file")
     assert len(run()["seeds"]) == 2
 

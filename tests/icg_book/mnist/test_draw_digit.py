@@ -59,7 +59,7 @@ def test_its_card_holds_it_to_the_target():
     card = load_card("mnist-small")
     assert card["metrics"]["accuracy"]["all"] >= 0.985 and card["metrics"]["accuracy"]["images"] == 10_000
     assert card["architecture"] == TRAINED["mnist-small"][1] and card["seed"] == 0
-    assert mnist.STAGES["mnist-small"] == mnist.STAGES["mnist"]
+    assert mnist.TRAININGS["mnist-small"].stages == mnist.TRAININGS["mnist"].stages
 
 
 def test_weights_travel_in_few_bytes_and_move_no_answer(explorable, model):

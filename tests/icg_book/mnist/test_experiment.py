@@ -14,6 +14,7 @@ from icg.measures import rank_correlation
 from icg.models import ARCHITECTURES
 from icg_book.kit import records
 from icg_book.mnist import experiment as reproduction
+from icg_book.mnist import work
 from icg_book.scenarios import mnist
 from icg_book.scenarios.mnist import Digits
 
@@ -55,16 +56,23 @@ def made_up(split, *, download=True):
     return Digits(images, labels)
 
 
+def patch(monkeypatch, name, value):
+    """Another value for a setting, wherever it is looked at."""
+    for module in (work, reproduction):
+        if hasattr(module, name):
+            monkeypatch.setattr(module, name, value)
+
+
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """A data folder with untrained weights; few digits, steps and pixels, saved four at a time."""
     monkeypatch.setitem(ARCHITECTURES, "Tiny", Tiny)
     monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
     monkeypatch.setattr(mnist, "load", made_up)
-    monkeypatch.setattr(reproduction, "CHUNK", 4)
-    monkeypatch.setattr(reproduction, "N", {"mnist": 10, "curves": 6, "band": 5, "absence": 8, "space": 7})
-    monkeypatch.setattr(reproduction, "PIXELS", (0, 30, 60, 400, 784))
-    monkeypatch.setattr(reproduction, "BAND_STEPS", 8)
+    patch(monkeypatch, "CHUNK", 4)
+    patch(monkeypatch, "N", {"mnist": 10, "curves": 6, "band": 5, "absence": 8, "space": 7})
+    patch(monkeypatch, "PIXELS", (0, 30, 60, 400, 784))
+    patch(monkeypatch, "BAND_STEPS", 8)
     for name, settings in reproduction.METHODS.items():
         monkeypatch.setitem(reproduction.METHODS, name, {key: LITTLE.get(key, settings[key]) for key in settings})
     ship(tmp_path / "data", 0)
@@ -171,7 +179,7 @@ def test_the_tiny_network_is_seen_as_it_is(run):
     assert digits["band"]["one"]["unmasked"]["mean"] > 0.05
     blind = {name: method["blindness"]["mean"] for name, method in digits["methods"].items()}
     assert blind["zero IG"] == blind["ICG"] == 0 < blind["middle IG"]
-    zeros = (reproduction._Digits("mnist").inputs[:10, :1] == 0).double().mean().item()
+    zeros = (work.Digits("mnist").inputs[:10, :1] == 0).double().mean().item()
     assert digits["zero pixels"]["mean"] == pytest.approx(zeros, abs=1e-5)
     assert blind["random"] == pytest.approx(zeros, abs=0.03)
     # ICG's path and the zero baseline's give this network the same inputs.
@@ -191,7 +199,7 @@ def test_measures_of_known_maps(run, monkeypatch):
             return data.mean.expand_as(values), None
         return values, None  # the digit itself
 
-    monkeypatch.setattr(reproduction, "attribute", attribute)
+    monkeypatch.setattr(work, "attribute", attribute)
     result = run()
     for method in result["mnist"]["methods"].values():
         assert method["blindness"]["mean"] == pytest.approx(0.2)
@@ -223,12 +231,12 @@ def test_the_ghost_is_set_against_the_rest_of_the_left_half():
 
 
 def test_digits_in_space_are_on_the_right_and_the_training_set_on_the_left(data):
-    space = reproduction._Digits("space")
+    space = work.Digits("space")
     assert space.inputs.shape == (10, 2, 32, 64)  # as many as any measure needs
     assert (space.inputs[..., :31][:, 0] == 0).all() and (space.inputs[:, 0].flatten(1).amax(1) > 0).all()
-    assert (space.images[..., 33:] == 0).all() and space.images.shape[1:] == (1, 32, 64)
-    torch.testing.assert_close(space.mean, space.images.mean(0, keepdim=True))  # here all of them are kept
-    [job] = [job for job in reproduction._jobs("space", None, "", reproduction.N, None) if job.label == "regions"]
+    assert (space.samples[..., 33:] == 0).all() and space.samples.shape[1:] == (1, 32, 64)
+    torch.testing.assert_close(space.mean, space.samples.mean(0, keepdim=True))  # here all of them are kept
+    [job] = [job for job in work.jobs("space", None, "", reproduction.N, None) if job.label == "regions"]
     regions = job.compute(0, 4)
     assert regions["ghost"][..., :33].any() and not (regions["ghost"] & regions["ink"]).any()
     ink = space.inputs[:4, :1] > 0
@@ -240,29 +248,29 @@ def test_digits_in_space_are_on_the_right_and_the_training_set_on_the_left(data)
 
 def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, tmp_path, stand_in):
     straight = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", straight)
+    monkeypatch.setattr(work, "attribute", straight)
     expected = run(work_folder=tmp_path / "other", methods=("ICG", "AGN"))
     assert straight.calls == 2 * (3 + 2)  # methods x chunks of 10 and of 7 digits
 
-    monkeypatch.setattr(reproduction, "attribute", stand_in(stop_at=6))
+    monkeypatch.setattr(work, "attribute", stand_in(stop_at=6))
     with pytest.raises(KeyboardInterrupt):
         run(methods=("ICG", "AGN"))
     rest = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", rest)
+    monkeypatch.setattr(work, "attribute", rest)
     assert run(methods=("ICG", "AGN")) == expected and rest.calls == 5
     assert run(methods=("ICG", "AGN")) == expected and rest.calls == 5  # nothing is left to do
     assert list(expected["mnist"]["methods"]) == ["AGN", "ICG"]
 
 
 def test_processes_share_the_work_by_methods_and_parts(run, monkeypatch, tmp_path, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other")
     with pytest.raises(ValueError, match="nothing is complete yet"):
         run(methods=("gradient",), parts=("space",))  # has no gradient
     first = run(parts=("mnist",), methods=("ICG", "noise averaged", "EG"))
     assert "space" not in first and list(first["mnist"]["methods"]) == ["EG", "ICG", "ICG, noise averaged"]
     again = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", again)
+    monkeypatch.setattr(work, "attribute", again)
     both = run(parts=("space",))
     assert both["mnist"] == first["mnist"] and list(both["space"]["methods"]) == list(reproduction.IN_SPACE)
     assert again.calls == 5 * 2
@@ -271,28 +279,28 @@ def test_processes_share_the_work_by_methods_and_parts(run, monkeypatch, tmp_pat
 
 
 def test_fewer_digits_come_first_and_more_go_on_from_them(run, monkeypatch, tmp_path, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     whole = run(work_folder=tmp_path / "other", methods=("EG",))
     few = run(n=6, methods=("EG",))
     assert few["mnist"]["methods"]["EG"]["blindness"]["n"] == 6 and few["settings"]["test digits"]["band"] == 5
     more = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", more)
+    monkeypatch.setattr(work, "attribute", more)
     assert run(methods=("EG",)) == whole  # the chunk that was cut short is done again
     assert more.calls == 2 + 1
 
 
 @pytest.mark.parametrize("change", ["weights", "settings", "seed", "chunk", "a saved file", "nothing"])
 def test_saved_numbers_do_not_serve_other_weights_or_settings(run, data, monkeypatch, tmp_path, change, stand_in):
-    monkeypatch.setattr(reproduction, "attribute", stand_in())
+    monkeypatch.setattr(work, "attribute", stand_in())
     run(methods=("AGN",), parts=("mnist",))
     again = stand_in()
-    monkeypatch.setattr(reproduction, "attribute", again)
+    monkeypatch.setattr(work, "attribute", again)
     if change == "weights":
         ship(data, 1)
     if change == "settings":
         monkeypatch.setitem(reproduction.METHODS, "AGN", {"steps": 5, "draws": 2, "noise": 0.1})
     if change in ("seed", "chunk"):
-        monkeypatch.setattr(reproduction, change.upper(), 5)
+        patch(monkeypatch, change.upper(), 5)
     if change == "a saved file":
         path = tmp_path / "work" / "mnist-mnist-AGN.pt"
         path.write_bytes(path.read_bytes()[:500])
@@ -361,12 +369,12 @@ def test_every_method_gives_a_map_of_the_class_asked_for(method, data):
     inputs, target = join(images), torch.tensor([1, 2, 3])
 
     class Data:
-        images = made_up("train").images
-        mean = images.mean(0, keepdim=True)
+        samples = made_up("train").images
+        mean = samples.mean(0, keepdim=True)
 
     def go(**options):
         options = {"target": target, "generator": torch.Generator().manual_seed(0)} | options
-        return reproduction.attribute(method, model, inputs, data=Data, **options)
+        return work.attribute(method, model, inputs, data=Data, **options)
 
     maps, gap = go()
     assert maps.shape == (3, 1, 28, 28) and maps.dtype == torch.float64 and maps.abs().flatten(1).amax(1).min() > 0
@@ -378,7 +386,7 @@ def test_every_method_gives_a_map_of_the_class_asked_for(method, data):
         "gradient": lambda: gradient(model, inputs, **options)[:, :1],
         "zero IG": lambda: integrated_gradients(model, inputs, n_steps=3, **options)[:, :1],
         "middle IG": lambda: integrated_gradients(model, inputs, 0.5, n_steps=3, **options)[:, :1],
-        "mean IG": lambda: integrated_gradients(model, inputs, baselines.mean(Data.images), n_steps=3, **options)[
+        "mean IG": lambda: integrated_gradients(model, inputs, baselines.mean(Data.samples), n_steps=3, **options)[
             :, :1
         ],
         "ICG": lambda: integrated_certainty_gradients(model, inputs, n_steps=3, **options),
@@ -389,7 +397,7 @@ def test_every_method_gives_a_map_of_the_class_asked_for(method, data):
 
 def test_an_unknown_method_is_refused():
     with pytest.raises(ValueError, match="method to be one of gradient.* got 'LIME'"):
-        reproduction.attribute("LIME", Tiny(), torch.zeros(1, 2, 28, 28), target=None, data=None)
+        work.attribute("LIME", Tiny(), torch.zeros(1, 2, 28, 28), target=None, data=None)
 
 
 def test_the_settings_are_the_papers_where_it_has_any():

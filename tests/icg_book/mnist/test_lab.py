@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from icg.certainty import join
-from icg_book.kit import lab
+from icg_book.kit import lab, result_figures
+from icg_book.kit.contenders import BASELINES, NAMES
 from icg_book.kit.page.explorable import Explorable
 from icg_book.mnist import lab as module
 from icg_book.mnist.drawing_pad import drawing_pad
@@ -117,7 +118,7 @@ def test_it_has_the_controls_it_promises_and_shows_a_map_at_once(live, digits):
     labels = [name for name, _ in live.controls["digit"].options]
     assert labels == ["digit 0, a 0", "digit 1, a 1", "digit 2, a 2", "digit 3, a 3", "digit 4, a 4", "your drawing"]
     assert [name for name, _ in live.controls["class"].options] == ["the predicted one", *"0123456789"]
-    assert live.controls["method"].options == lab.METHODS and live.controls["baseline"].options == lab.BASELINES
+    assert live.controls["method"].options == NAMES and live.controls["baseline"].options == BASELINES
     assert len(live.figures) == 1 and np.array_equal(live.drawn()[0], digits.images[0, 0])
     assert live.says().strip() == ""  # with data, and without a bad code, there is nothing to say
 
@@ -125,7 +126,7 @@ def test_it_has_the_controls_it_promises_and_shows_a_map_at_once(live, digits):
 CHANGES = {"digit": 2, "label": 3, "baseline": "middle", "steps": 16, "noise": 0.2, "output": "logit"}
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_every_control_that_is_enabled_changes_the_figure(live, method):
     baseline = "Gaussian noise" if method == "Integrated Gradients" else "zero"  # the one that noise matters to
     live.set(method=method, baseline=baseline, noise=0.1, drawing=CODE, digit=0)
@@ -139,7 +140,7 @@ def test_every_control_that_is_enabled_changes_the_figure(live, method):
             live.set(baseline=baseline)
 
 
-@pytest.mark.parametrize("method", lab.METHODS)
+@pytest.mark.parametrize("method", NAMES)
 def test_only_what_matters_is_enabled(live, method):
     live.set(method=method)
     enabled = {name for name, control in live.controls.items() if not control.disabled}
@@ -156,7 +157,7 @@ def test_the_class_is_the_predicted_one_or_any(live, model, digits):
     options = {"baseline": "zero", "n_steps": 64, "noise_std": 0.0, "output": "probability"}
     for choice, target in ((module.PREDICTED, int(p.argmax())), *((k, k) for k in range(10))):
         live.set(label=choice)
-        expected = lab.attribute(model, digits.images[:1], None, method=lab.METHODS[0], target=target, **options)
+        expected = lab.attribute(model, digits.images[:1], None, method=NAMES[0], target=target, **options)
         np.testing.assert_allclose(live.drawn()[1], expected[0, 0], atol=1e-12)
 
 
@@ -291,7 +292,7 @@ def test_evaluations_are_counted(live, choice, expected, capsys):
 def test_the_picture(name, request):
     live = request.getfixturevalue(name)
     live.set(label=3)
-    figure = lab.picture(*live.figures[-1])
+    figure = result_figures.picture(*live.figures[-1])
     panels = {ax.get_title(): ax for ax in figure.axes}
     for title, values in zip(
         ("input", "Integrated Certainty Gradients\nprobability of class 3"), live.drawn(), strict=True
@@ -324,8 +325,8 @@ def test_without_data_two_choices_are_absent_and_a_line_says_why(monkeypatch, mo
     live = Live(monkeypatch, model, digits, None)
     assert "Expected Gradients" not in live.controls["method"].options
     assert "mean" not in live.controls["baseline"].options
-    assert set(lab.METHODS) - set(live.controls["method"].options) == {"Expected Gradients"}
-    assert set(lab.BASELINES) - set(live.controls["baseline"].options) == {"mean"}
+    assert set(NAMES) - set(live.controls["method"].options) == {"Expected Gradients"}
+    assert set(BASELINES) - set(live.controls["baseline"].options) == {"mean"}
     assert "Expected Gradients" in live.says() and "mean baseline" in live.says() and "training set" in live.says()
     for method in live.controls["method"].options[1:]:
         live.set(method=method)
@@ -351,7 +352,7 @@ def test_in_space_a_drawing_is_placed_too_and_every_method_runs(space):
     space.set(place="right")
     expected = mnist_in_space.place(drawn_digits.from_code(CODE)[None], 33)[0, 0]
     assert np.array_equal(space.drawn()[0], expected)
-    for method in lab.METHODS[1:]:
+    for method in NAMES[1:]:
         assert space.set(method=method) >= 1 and space.drawn()[1].shape == (32, 64)
 
 
@@ -367,7 +368,7 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(shape, with_data
     shown = module.mnist_lab(Network(shape), digits, torch.rand(3, 1, *shape[1:]) if with_data else None)
     assert not isinstance(shown, ipywidgets.Widget) and displayed == []
     assert set(re.findall(r"<(\w+)", shown.data)) == {"figure", "img", "figcaption", "a"}
-    assert lab.METHODS[0] in re.search(r'alt="([^"]+)"', shown.data).group(1)
+    assert NAMES[0] in re.search(r'alt="([^"]+)"', shown.data).group(1)
     assert lab.colab_link("mnist") in shown.data and "draw one" in shown.data
 
 

@@ -1,194 +1,34 @@
-"""Imagenette: the photographs and their cache, the batches, the evaluation, and training by the command line.
+"""Imagenette: the batches, the evaluation, and training by the command line.
 
 The photographs are random ones here, in the layout of the real ones.
 """
 
 import json
 from dataclasses import replace
-from urllib.error import URLError
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
-from icg import artifacts, training
+from icg import artifacts
 from icg.__main__ import main
 from icg.certainty import join, split
 from icg.resnet import certainty_resnet
 from icg.training import train
-from icg_book.kit import downloads
+from icg_book.kit import trainings
+from icg_book.kit.pictures import SIDE, resize
 from icg_book.scenarios import imagenette
-from icg_book.scenarios.imagenette import CLASSES, FOLDERS, SIDE, Photographs, PhotoRecipe
-
-SIZES = ((160, 213), (213, 160), (160, 160), (120, 100), (320, 330))  # width, height
-PER_CLASS = {"train": 3, "val": 2}
-
-
-@pytest.fixture(autouse=True)
-def no_network(monkeypatch):
-    def none(*arguments, **options):
-        raise URLError("no network")
-
-    monkeypatch.setattr(downloads, "urlopen", none)
+from icg_book.scenarios.imagenette import CLASSES, Photographs, PhotoRecipe
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-    """Thirty photographs for training and twenty for validation; returns their folder."""
-    rng = np.random.default_rng(0)
-    root = tmp_path / "photographs" / "imagenette2-160"
-    for split_name, n in PER_CLASS.items():
-        for number, name in enumerate(FOLDERS):
-            (root / split_name / name).mkdir(parents=True)
-            for k in range(n):
-                width, height = SIZES[(number + k) % len(SIZES)]
-                coarse = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-                picture = Image.fromarray(coarse).resize((width, height))
-                picture.save(root / split_name / name / f"{name}_{9 - k}.JPEG", quality=95)
-    monkeypatch.setenv("ICG_DATA", str(root.parent))
-    monkeypatch.setenv("ICG_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(imagenette, "COUNTS", {k: 10 * n for k, n in PER_CLASS.items()})
-    monkeypatch.chdir(tmp_path)
-    return root
+def data(photo_files):
+    return photo_files
 
 
 def photographs(name="train"):
     return imagenette.photographs(name, progress=False)
-
-
-@pytest.fixture
-def no_decoding(monkeypatch):
-    def never(path):
-        raise AssertionError(f"decoded {path}")
-
-    return lambda: monkeypatch.setattr(imagenette, "decode", never)
-
-
-def cached(tmp_path):
-    return sorted(path.name for path in (tmp_path / "cache").iterdir())
-
-
-# ---- the photographs
-
-
-def test_photographs_and_labels_are_those_of_torchvision(data):
-    from torchvision.datasets import Imagenette
-
-    for name in PER_CLASS:
-        ours, theirs = photographs(name), Imagenette(data.parent, split=name, size="160px")
-        assert ours.images.shape == (10 * PER_CLASS[name], SIDE, SIDE, 3) and ours.images.dtype == torch.uint8
-        assert ours.labels.tolist() == [label for _, label in theirs]
-        assert [names[0] for names in theirs.classes] == list(CLASSES) and theirs.wnids == list(FOLDERS)
-        for image, (picture, _) in zip(ours.images, theirs, strict=True):
-            short = min(picture.size)
-            left, top = ((length - short) // 2 for length in picture.size)
-            square = picture.crop((left, top, left + short, top + short)).resize((SIDE, SIDE), Image.BICUBIC)
-            difference = (image.float() - torch.tensor(np.asarray(square)).float()).abs()
-            assert difference.mean() < 2 and (short != SIDE or (difference == 0).all())
-
-
-def test_they_are_decoded_once(data, tmp_path, no_decoding):
-    first = photographs()
-    no_decoding()
-    again = photographs()
-    assert torch.equal(first.images, again.images) and torch.equal(first.labels, again.labels)
-    assert len(cached(tmp_path)) == 1
-
-
-@pytest.mark.parametrize("keep", [0, 50, 10_000, -1])
-def test_a_cache_cut_short_is_made_again(data, tmp_path, keep):
-    whole = photographs().images.clone()
-    (path,) = (tmp_path / "cache").iterdir()
-    path.write_bytes(path.read_bytes()[:keep])
-    assert torch.equal(photographs().images, whole)
-
-
-def test_other_photographs_get_another_cache(data, tmp_path):
-    before = photographs().images.clone()
-    picture = next((data / "train" / FOLDERS[0]).glob("*"))
-    Image.new("RGB", (200, 200), (255, 0, 0)).save(picture)
-    after = photographs().images
-    assert len(cached(tmp_path)) == 2
-    assert ((before != after).flatten(1).any(1)).sum() == 1
-
-
-def test_decoding_that_stops_half_way_leaves_nothing(data, tmp_path, monkeypatch):
-    real, calls = imagenette.decode, []
-
-    def stopped(path):
-        calls.append(path)
-        if len(calls) == 12:
-            raise KeyboardInterrupt
-        return real(path)
-
-    monkeypatch.setattr(imagenette, "decode", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        photographs()
-    assert cached(tmp_path) == []
-    assert len(photographs()) == 30
-
-
-def test_changing_what_was_read_does_not_change_the_cache(data):
-    first = photographs()
-    kept = first.images.clone()
-    first.images.zero_()
-    assert torch.equal(photographs().images, kept)
-
-
-def test_grey_and_transparent_photographs_become_rgb(data, tmp_path):
-    Image.new("L", (160, 200), 77).save(tmp_path / "grey.JPEG")
-    Image.new("CMYK", (160, 200), (0, 255, 255, 0)).save(tmp_path / "cmyk.JPEG")
-    assert (imagenette.decode(tmp_path / "grey.JPEG") == 77).all()
-    assert imagenette.decode(tmp_path / "cmyk.JPEG").shape == (SIDE, SIDE, 3)
-
-
-def test_missing_or_incomplete_data_says_how_to_get_it(data, monkeypatch):
-    next((data / "val" / FOLDERS[3]).glob("*")).unlink()
-    with pytest.raises(ValueError, match="val has 19 photographs instead of 20.*ICG_DATA.*https://.*torchvision"):
-        photographs("val")
-    monkeypatch.setenv("ICG_DATA", str(data))  # the folder itself instead of the one that holds it
-    with pytest.raises(ValueError, match="imagenette2-160/train is not there.*ICG_DATA"):
-        photographs()
-    monkeypatch.delenv("ICG_DATA")
-    with pytest.raises(ValueError, match="ICG_DATA"):
-        photographs()
-    with pytest.raises(ValueError, match="one of train, val, got 'test'"):
-        photographs("test")
-
-
-@pytest.mark.parametrize("download", [True, False])
-def test_missing_data_are_asked_for_only_where_that_is_allowed(data, monkeypatch, tmp_path, download):
-    asked = []
-    monkeypatch.setattr(imagenette, "install", lambda archive, root, **options: asked.append((archive, root)))
-    monkeypatch.setenv("ICG_DATA", str(tmp_path / "empty"))
-    with pytest.raises(ValueError, match="imagenette2-160/val is not there"):
-        imagenette.photographs("val", download=download, progress=False)
-    assert asked == ([(imagenette.ARCHIVE, tmp_path / "empty")] if download else [])
-    monkeypatch.setenv("ICG_DATA", str(data.parent))  # what is there is never asked for, complete or not
-    photographs("val")
-    next((data / "val" / FOLDERS[3]).glob("*")).unlink()
-    with pytest.raises(ValueError, match="val has 19 .*move .*imagenette2-160 away to have it downloaded"):
-        imagenette.photographs("val", download=download, progress=False)
-    assert len(asked) == download
-
-
-def test_without_a_network_it_is_said_why_and_how_to_get_them(data, monkeypatch, tmp_path):
-    monkeypatch.delenv("ICG_DATA")
-    wanted = (
-        "cache/imagenette2-160/train is not there, and can't be downloaded .*no network.*Set .*ICG_DATA.*torchvision"
-    )
-    with pytest.raises(ValueError, match=wanted):
-        photographs()
-
-
-def test_a_broken_photograph_is_named(data, tmp_path):
-    broken = sorted((data / "train" / FOLDERS[4]).glob("*"))[1]
-    broken.write_bytes(broken.read_bytes()[:300])
-    with pytest.raises(ValueError, match=f"can't decode .*{broken.name}"):
-        photographs()
-    assert cached(tmp_path) == []
 
 
 # ---- batches
@@ -400,15 +240,6 @@ def test_faults_are_found(coloured):
     assert found["absence"]["max"] > 0.9 and found["absence"]["sd"] > 0.1
 
 
-def test_images_are_resized_without_picking():
-    stripes = torch.zeros(1, SIDE, SIDE, 3, dtype=torch.uint8)
-    stripes[:, :, ::2] = 255
-    small = imagenette.resize(stripes, 64)
-    assert small.shape == (1, 3, 64, 64) and (small[..., 4:-4] - 0.5).abs().max() < 0.15
-    same = imagenette.resize(gradients(1), SIDE)
-    assert torch.equal((same * 255).round().byte().permute(0, 2, 3, 1), gradients(1))
-
-
 # ---- the command line
 
 
@@ -434,7 +265,7 @@ def test_train_by_the_command_line(name, quick, tmp_path, capsys):
     assert card["architecture"] == "CertaintyResNet" and card["training"]["stages"][0]["sizes"] == [[0.0, 32]]
     assert card["training"]["stages"][0]["steps"] == 3 and model.input_shape == (4, 32, 32)
     val = photographs("val")
-    right = model(join(imagenette.resize(val.images, 32))).argmax(1) == val.labels
+    right = model(join(resize(val.images, 32))).argmax(1) == val.labels
     assert card["metrics"]["accuracy"]["all"] == pytest.approx(right.double().mean().item())
     assert f"{card['metrics']['accuracy']['all']:.4f} on 20" in said
     assert (tmp_path / f"data/weights/{full}.safetensors").stat().st_size < 25e6
@@ -463,7 +294,7 @@ def test_the_network_begins_as_its_recipe_says(quick, tmp_path, monkeypatch):
     for zero_init in (True, False):
         (recipe,) = imagenette.RECIPES["imagenette-resnet18"]
         monkeypatch.setitem(imagenette.RECIPES, "imagenette-resnet18", (replace(recipe, zero_init=zero_init),))
-        model = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json").make()
+        model = imagenette.TRAININGS["imagenette-resnet18"].plan(curve=tmp_path / "curve.json").make()
         assert bool((model.resnet.layer1[0].bn2.weight == 0).all()) == zero_init
 
 
@@ -471,7 +302,7 @@ def test_every_two_epochs_the_learning_curve_gets_a_point_and_at_the_end_one_of_
     quick, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(imagenette, "_shuffled", lambda n, seed: torch.arange(5))  # fewer than there are: 20
-    (stage,) = imagenette.prepare("imagenette-resnet18", tmp_path / "curve.json", steps=30).stages
+    (stage,) = imagenette.TRAININGS["imagenette-resnet18"].plan(curve=tmp_path / "curve.json", steps=30).stages
     assert stage.watch_every == 15  # 2 x 30 photographs in batches of 4
     model = Oracle()
     stage.watch(15, model)
@@ -497,7 +328,7 @@ def test_a_second_stage_goes_on_from_the_first_with_a_seed_of_its_own(quick, tmp
         given.append((start, images.shape[-1], recipe, options["checkpoint"].name))
         return train(make, batch, recipe, **options)
 
-    monkeypatch.setattr(training, "train", watched)
+    monkeypatch.setattr(trainings, "train", watched)
     assert main(["train", "imagenette-resnet50", "--seed", "2", "--threads", "1"]) == 0
     (_, first, one, file), (start, second, two, next_file) = given
     assert (one.seed, two.seed) == (2, 3)

@@ -237,7 +237,7 @@ def test_game_error_is_zero_for_the_ideal_network():
 
 
 def test_batches_depend_on_the_generator_and_the_step():
-    (recipe, batch), *_ = local_minimum.STAGES
+    (recipe, batch), *_ = local_minimum.TRAININGS["local-minimum"].stages
     inputs, targets = batch(0, generator(4))
     again, _ = batch(0, generator(4))
     assert inputs.shape == (recipe.batch_size, 2, 6) and torch.equal(inputs, again)
@@ -252,6 +252,6 @@ def test_batches_depend_on_the_generator_and_the_step():
 
 
 def test_recipe_learns():
-    recipe, batch = local_minimum.STAGES[0]
+    recipe, batch = local_minimum.TRAININGS["local-minimum"].stages[0]
     learnt = train(LocalMinimumNet, batch, replace(recipe, steps=150, warmup=20, average=0.9), progress=False)
     assert local_minimum.accuracy(learnt, n=5000) > 0.75  # chance is 0.5

@@ -255,7 +255,7 @@ def test_both_twins_see_the_same_digits(data):
     images, labels = mnist.plain_batch(0, generator(3))
     assert torch.equal(images, inputs[:, :1]) and torch.equal(labels, targets.argmax(1))
     assert images.shape == (64, 1, 28, 28) and labels.dtype == torch.int64
-    assert mnist.STAGES["mnist"][0][0] == mnist.STAGES["mnist-plain"][0][0]
+    assert mnist.TRAININGS["mnist"].stages[0][0] == mnist.TRAININGS["mnist-plain"].stages[0][0]
 
 
 def test_drawn_digits_carry_their_own_labels_and_half_are_varied(data):

@@ -173,8 +173,8 @@ def test_both_twins_see_the_same_digits():
     inputs, targets = mnist_in_space.training_batch(0, generator(3))
     images, labels = mnist_in_space.plain_batch(0, generator(3))
     assert torch.equal(images, inputs[:, :1]) and torch.equal(labels, targets.argmax(1))
-    stages = mnist_in_space.STAGES
-    assert stages["mnist-in-space"][0][0] == stages["mnist-in-space-plain"][0][0]
+    trainings = mnist_in_space.TRAININGS
+    assert trainings["mnist-in-space"].stages[0][0] == trainings["mnist-in-space-plain"].stages[0][0]
 
 
 # ---- evaluation

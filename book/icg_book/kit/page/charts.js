@@ -34,7 +34,7 @@ function plotted({ left, right, top, bottom }, [from, to], [low, high]) {
 // attributes. `scales()` gives the ranges of x and y, or null as long as there is nothing to draw; `draw(plot)` gives what is
 // drawn; `pick(x)` is called where it is pressed or dragged.
 function chart({ left, right, top, bottom, height, ...attributes }, { scales, draw, pick }) {
-  const ground = svg("g", {});
+  const ground = svg("g", { "aria-hidden": "true" });
   const node = svg("svg", { class: "icg-x-chart", "aria-hidden": "true", height: height || null, ...attributes }, ground);
   const self = { node, plot: null, draw: redraw };
   function redraw() {
