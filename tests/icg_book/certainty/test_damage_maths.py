@@ -17,9 +17,9 @@ from icg.damage import (
     mixed_damage,
     uniform_certainty,
 )
-from icg.models import GatedGlyphsNet
 from icg_book.certainty import damage
 from icg_book.certainty.damage import ORDINARY, damage_explorable
+from icg_book.kit.networks import GatedGlyphsNet
 from icg_book.kit.page.explorable import script_beside
 from icg_book.scenarios.glyphs import generate
 
