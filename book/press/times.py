@@ -102,7 +102,7 @@ def measure(names: list[str], root: Path = ROOT) -> None:
         }
         ours = {name: chapters[name] for name in files if name in chapters}
         write_result(NAME, {"what": WHAT, "chapters": ours}, root / "data")
-        files[name].write_text(said(files[name], rounded(seconds)), "utf-8")
+        files[name].write_text(said(files[name], rounded(round(seconds, 1))), "utf-8")  # of what is kept
 
 
 def main(arguments: list[str] | None = None) -> int:
