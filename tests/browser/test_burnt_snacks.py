@@ -237,7 +237,8 @@ def test_texts_stand_out_in_both_themes(chapter, theme):
 def test_the_page_is_built_from_a_run_without_errors(chapter):
     page, _ = chapter()
     assert page.locator("article .output.traceback, article .stderr").count() == 0
-    assert re.search(r"took \d+ s to run", page.locator("article .cell_output").last.inner_text())
+    assert re.match(r"Runs in about \d+ s on one core\.", page.locator("article h1 + p").inner_text())
+    assert page.locator("article .cell_output").last.inner_text().startswith("p(dark square) = ")  # it ran to its end
 
 
 def test_the_lab_is_a_picture_with_a_link_to_where_it_lives(chapter):
@@ -266,13 +267,15 @@ def test_tables_have_a_caption_and_headers(chapter):
             assert row.locator("th[scope=row]").count() == 1
 
 
-def test_hints_and_solutions_wait_until_they_are_asked_for(chapter):
+def test_hints_solutions_and_sources_wait_until_they_are_asked_for(chapter):
     page, _ = chapter()
     exercises, closed = page.locator("article .exercise"), page.locator("article details:not(.hide)")
     solutions = closed.filter(has=page.locator("summary:text-is('Solution')"))
     assert exercises.count() == solutions.count() >= 4
-    # Two hints and a solution for each exercise, and the quiz.
-    assert closed.count() == 3 * exercises.count() + 3
+    sources = page.locator("article details.icg-source")
+    assert sources.count() >= 10
+    # Two hints and a solution for each exercise, and the quiz; and the sources of the figures.
+    assert closed.count() == 3 * exercises.count() + 3 + sources.count()
     for box in closed.all():
         inside = box.locator("> :not(summary)").last
         assert box.get_attribute("open") is None and not inside.is_visible()
