@@ -4,6 +4,7 @@ Arrows only go down: icg <- kit <- scenarios <- chapters <- the command line and
 """
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -167,3 +168,17 @@ def test_the_package_is_independent_of_the_book_and_of_what_draws(name):
 def test_the_package_can_be_read_in_an_evening():
     lines = sum(len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items() if floor(name) == 0)
     assert lines <= 3300
+
+
+def test_importing_the_package_loads_nothing_of_the_book_nor_what_draws():
+    code = "import sys, icg; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not set(run.stdout.split()) & {
+        "icg_book",
+        "IPython",
+        "PIL",
+        "ipywidgets",
+        "matplotlib",
+        "pooch",
+        "torchvision",
+    }
