@@ -8,8 +8,8 @@ from torch import Tensor
 
 from icg.attribution import integrated_gradients
 from icg.shapley import bshap
-from icg_book.kit.answers import NotYet, call, call_tensor, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call, call_tensor, meet, reference
+from icg_book.kit.old_answers import accept as accept
 from icg_book.scenarios.landscapes import KNOTS, LANDSCAPES, trapezoid
 
 CROSS = LANDSCAPES["cross"]

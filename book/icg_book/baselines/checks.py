@@ -5,8 +5,8 @@ from torch import Tensor
 
 from icg.attribution import integrated_gradients
 from icg.baselines import every, gaussian_noise, maximum_distance
-from icg_book.kit.answers import NotYet, call_tensor, close, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call_tensor, close, meet, reference
+from icg_book.kit.old_answers import accept as accept
 
 
 @reference("my_blind_pixels")

@@ -4,8 +4,8 @@ import torch
 
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
-from icg_book.kit.answers import NotYet, call_tensor, close, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call_tensor, close, reference
+from icg_book.kit.old_answers import accept as accept
 
 
 @reference("my_integrated_gradients")

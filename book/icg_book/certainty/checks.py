@@ -7,8 +7,8 @@ from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join, split
 from icg.damage import another_sample, continuous_bernoulli_icdf, damage
 from icg.measures import probabilities
-from icg_book.kit.answers import NotYet, call, call_tensor, close, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call, call_tensor, close, meet, reference
+from icg_book.kit.old_answers import accept as accept
 
 # ---- the references -------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from icg_book.imagenette.localisation import half_area
-from icg_book.kit.answers import NotYet, call, call_tensor, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call, call_tensor, meet, reference
+from icg_book.kit.old_answers import accept as accept
 
 # ---- the references -------------------------------------------------------------------------------------------
 

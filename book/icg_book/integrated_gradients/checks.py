@@ -6,8 +6,8 @@ from torch import Tensor
 from icg.attribution import integrated_gradients
 from icg.baselines import every
 from icg.quadrature import quadrature
-from icg_book.kit.answers import NotYet, call, call_tensor, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call, call_tensor, meet, reference
+from icg_book.kit.old_answers import accept as accept
 
 
 @reference("my_completeness_gap")

@@ -11,8 +11,8 @@ from icg.artifacts import load_model
 from icg.attribution import integrated_gradients
 from icg.certainty import join
 from icg.shapley import coalitions, shapley_from_table
-from icg_book.kit.answers import NotYet, call, call_tensor, close, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call, call_tensor, close, meet, reference
+from icg_book.kit.old_answers import accept as accept
 from icg_book.scenarios.local_minimum import PAPER_INPUT, SIZE, component_score, ideal_shap
 
 # ---- the references -------------------------------------------------------------------------------------------

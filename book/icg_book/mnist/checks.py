@@ -5,8 +5,8 @@ from torch import nn
 
 from icg.certainty import join
 from icg.measures import mass_share, rank_correlation
-from icg_book.kit.answers import NotYet, call_tensor, close, meet, reference
-from icg_book.kit.answers import accept as accept
+from icg_book.kit.old_answers import NotYet, call_tensor, close, meet, reference
+from icg_book.kit.old_answers import accept as accept
 
 # ---- the references -------------------------------------------------------------------------------------------
 
