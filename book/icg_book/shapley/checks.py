@@ -159,7 +159,7 @@ check_shapley = Values(
     ],
     returns="one number for each player",
     library=(shapley_values, shapley_sampling),
-    praise="Right: all orderings have been counted, and none was built.",
+    praise="Right: these are the Shapley values.",
     otherwise="Weigh what a player adds to a coalition by the share of the orderings in which exactly that coalition "
     "has come before it.",
     hints={
