@@ -1,4 +1,4 @@
-"""What a reader sees of a failed check, in real kernels of IPython 7, 8 and 9: one to three lines, the same everywhere."""
+"""What a reader sees of a failed check, in kernels of IPython 7, 8 and 9: one to three lines, the same everywhere."""
 
 import os
 from pathlib import Path
