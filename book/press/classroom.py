@@ -126,7 +126,10 @@ def running(chapter: Chapter) -> int:
 
 def overview(chapters: Iterable[Chapter]) -> str:
     """A Markdown table: for each chapter minutes to read and to practise, and seconds to run."""
-    rows = ["| chapter | reading (minutes) | exercises | exercises (minutes) | running (seconds) |", "|---|--:|--:|--:|--:|"]
+    rows = [
+        "| chapter | reading (minutes) | exercises | exercises (minutes) | running (seconds) |",
+        "|---|--:|--:|--:|--:|",
+    ]
     for c in chapters:
         rows.append(f"| [{c.title}]({c.file}) | {reading(c)} | {len(c.exercises)} | {c.practice} | {running(c)} |")
     return "\n".join(rows)
