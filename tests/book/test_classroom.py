@@ -1,6 +1,7 @@
 """The teacher's pack: what it promises is in the chapters, its hours are whole, its exam's answers are right."""
 
 import ast
+import importlib
 import math
 import re
 import shutil
@@ -175,6 +176,23 @@ def test_an_exercise_in_class_has_its_own_minutes(name):
     assert sum(minutes[label] for label in practised) >= 20
     handed_in = re.search(r"\*\*Hand in\.\*\*(.*?)\*\*Home", RAW_SESSIONS[name], re.S)[1]
     assert set(re.findall(r"\{\{ title (\S+) \}\}", handed_in)) <= set(practised)
+
+
+def test_for_the_exercises_in_class_the_first_cell_is_enough():
+    assert "the first cell of a notebook is enough" in flat(FILLED["plan.md"])
+    practised = set(re.findall(r"\{\{ minutes (ex-[\w-]+) \}\}", SOURCE["plan.md"]))
+    for chapter, name in zip(CHAPTERS, NAMES, strict=True):
+        cells = chapter.notebook.cells
+        first = next(cell.source for cell in cells if cell.cell_type == "code")
+        parsed = ast.parse(re.sub(r"^[%!].*", "", first, flags=re.M)).body
+        imports = [node for node in parsed if isinstance(node, (ast.Import, ast.ImportFrom))]
+        for exercise in (e for e in chapter.exercises if e.label in practised):
+            known = {}
+            exec(compile(ast.Module(imports, []), name, "exec"), known)
+            for code in re.findall(r"^```python\n(.*?)^```", cells[exercise.start + 3].source, re.S | re.M):
+                exec(code, known)
+            checks = importlib.import_module(f"icg_book.{name}.checks")
+            getattr(checks, exercise.check)(known[exercise.stub])
 
 
 def explorables(chapter: str) -> dict[str, str]:
