@@ -3,7 +3,6 @@
 An exercise is four cells in a row, tagged exercise, stub, hints and solution.
 """
 
-import ast
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,6 +50,18 @@ class Chapter:
     title: str
     notebook: nbformat.NotebookNode
     exercises: tuple[Exercise, ...]
+
+    @property
+    def files(self) -> tuple[str, str, str]:
+        """Names of its three notebooks: the chapter, its exercises, their solutions."""
+        stem = self.file.removesuffix(".ipynb")
+        return self.file, f"{stem}-exercises.ipynb", f"{stem}-solutions.ipynb"
+
+    @property
+    def introduction(self) -> str:
+        """What its section of exercises says before the first one."""
+        cells = self.notebook.cells[: self.exercises[0].start] if self.exercises else []
+        return cells[-1].source.partition("## Exercises")[2].strip() if cells else ""
 
     @property
     def reading(self) -> int | None:
@@ -191,50 +202,3 @@ def chapter_files(root: Path) -> list[Path]:
     toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
     files = [root / f"{name}.ipynb" for name in listed(toc)]
     return [file for file in files if file.exists()]
-
-
-# ---- what the checks say
-
-
-def read_checks(folder: Path) -> dict[str, list[str]]:
-    """What each check may say, by its name: the sentences in its code (not run)."""
-    found = {}
-    for file in sorted(folder.glob("*/checks.py")):
-        body = ast.parse(file.read_text("utf-8")).body
-        functions = {f.name: f for f in body if isinstance(f, ast.FunctionDef)}
-        for name in functions:
-            if name.startswith("check_"):
-                said = dict.fromkeys(sentences(name, functions))
-                found[name] = [s for s in said if not s.startswith("Nothing here yet")]
-    return found
-
-
-def sentences(name: str, functions: dict[str, ast.FunctionDef]) -> Iterator[str]:
-    """Sentences in a function and in those of its module that it uses."""
-    waiting, seen = [name], set()
-
-    def texts(node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print":
-            return  # the praise
-        if isinstance(node, ast.Name) and node.id in functions:
-            waiting.append(node.id)
-        elif isinstance(node, ast.JoinedStr):
-            values = [getattr(part, "value", None) for part in node.values]
-            yield "".join(v if isinstance(v, str) else "…" for v in values)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-        elif isinstance(node, ast.FunctionDef):
-            for inside in node.body[ast.get_docstring(node) is not None :]:
-                yield from texts(inside)
-        else:
-            for inside in ast.iter_child_nodes(node):
-                yield from texts(inside)
-
-    # Names of cases and parts of sentences are strings, too.
-    sentence = re.compile(r"[A-Z\d`…](?!,)(\S*\s+){3}\S")
-    while waiting:
-        function = functions[waiting.pop(0)]
-        if function.name in seen or function.decorator_list:  # references are silent
-            continue
-        seen.add(function.name)
-        yield from filter(sentence.match, texts(function))

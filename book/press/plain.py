@@ -1,6 +1,7 @@
 """A chapter's MyST as plain Markdown, which reads well in Jupyter and Colab.
 
-The book's own markup (directives, citations, references) stays raw there.
+The book's own markup (directives, citations, references) stays raw there. The parser is the book's; what is no such
+markup stays as it is, to the byte.
 """
 
 import itertools
@@ -8,185 +9,161 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-from pybtex.database import parse_file
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import image, link
+from markdown_it.token import Token
+from mdit_py_plugins.myst_role.index import myst_role
+from myst_parser.config.main import MdParserConfig
+from myst_parser.parsers.mdit import create_md_parser
+from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
-
-from press.chapters import ROOT, Chapter, at, chapter_files, read_chapter, read_checks
-
-
-class Piece(NamedTuple):
-    """A piece of a cell; its kind is "text", "code" (fenced), "open" or "close".
-
-    What opens and closes is a directive; then ``text`` is its title.
-    """
-
-    kind: str
-    text: str
-    directive: str = ""
-    options: dict[str, str] | None = None
-
-
-FENCE = re.compile(r"\s*(?P<fence>:{3,}|`{3,})(?:\{(?P<name>[\w:-]+)\})?(?P<rest>.*)")
-OPTION = re.compile(r"\s*:(?P<key>[\w-]+):(?P<value>.*)")
-
-
-def pieces(source: str) -> Iterator[Piece]:
-    """Take a cell's Markdown apart at its fences.
-
-    Raises:
-        ValueError: a fence that is not closed.
-    """
-    lines = iter(source.split("\n"))
-    waiting = next(lines, None)
-    text: list[str] = []
-    opened: list[tuple[str, str]] = []  # fences and names of directives
-    while (line := waiting) is not None:
-        waiting = next(lines, None)
-        fence = FENCE.fullmatch(line)
-        closes = bool(opened) and line.strip() == opened[-1][0]
-        if not (closes or fence and (fence["name"] or fence["fence"][0] == "`")):
-            text.append(line)
-            continue
-        if text:
-            yield Piece("text", "\n".join(text))
-            text = []
-        if closes:
-            yield Piece("close", "", opened.pop()[1])
-        elif fence["name"]:
-            options = {}
-            while waiting is not None and (found := OPTION.fullmatch(waiting)):
-                options[found["key"]] = found["value"].strip()
-                waiting = next(lines, None)
-            opened.append((fence["fence"], fence["name"]))
-            yield Piece("open", fence["rest"].strip(), fence["name"], options)
-        else:
-            block = [line]
-            while waiting is not None and waiting.strip() != fence["fence"]:
-                block.append(waiting)
-                waiting = next(lines, None)
-            if waiting is None:
-                raise ValueError(f"expected the fence {line.strip()} to be closed")
-            yield Piece("code", "\n".join((*block, waiting)))
-            waiting = next(lines, None)
-    if opened:
-        raise ValueError(f"expected the directive {opened[-1][1]} to be closed")
-    if text:
-        yield Piece("text", "\n".join(text))
-
 
 NOTES = "note tip hint important warning caution danger attention error".split()
 STATEMENTS = (
     "theorem lemma corollary proposition definition axiom example remark "
     "conjecture property criterion assumption observation algorithm"
 ).split()
-BLANKS = re.compile(r"(?P<code>^ *(?P<fence>`{3,}).*?^ *(?P=fence)$)|\n{3,}", re.M | re.S)
-LABEL = r"\((?P<label>[\w:.-]+)\)"
-EQUATION = re.compile(r"\$\$(?P<body>[^$]+?)\s*\$\$[ \t]*" + LABEL)
-TARGET = re.compile(rf"^{LABEL}=[ \t]*\n+(?=(?:#+ (?P<heading>.+))?)", re.M)
-# A role, or inline code: what is in that stays as it is.
-ROLE = re.compile(
-    r"(?:\{(?P<role>[\w:+.-]+)\})?(?<!`)(?P<ticks>`+)(?!`)"
-    r"(?P<text>(?:(?!\n\s*\n).)+?)(?<!`)(?P=ticks)(?!`)",
-    re.S,
-)
+BLOCKS = {"fence", "colon_fence", "code_block", "math_block", "math_block_label", "amsmath", "myst_target"}
+DIRECTIVE = re.compile(r"\{(?P<name>[\w:-]+)\}(?P<title>.*)")
+OPTION = re.compile(r"\s*:(?P<key>[\w-]+):(?P<value>.*)")
 EXPLICIT = re.compile(r"(?P<text>.+?)\s*<(?P<target>[^<>]+)>", re.S)
-LINK = re.compile(r"\[(?P<text>[^\[\]]*)\]\((?P<target>[^()\s]+)\)")
+LINK = re.compile(r"(?P<opening>!?\[)(?P<text>.*)\]\((?P<target>\S*?)(?P<rest>(?:\s.*)?)\)", re.S)
+# One empty line is enough, but for code.
+BLANKS = re.compile(r"(?P<code>^ *(?P<fence>`{3,}).*?^ *(?P=fence)$)|\n{3,}", re.M | re.S)
+BIBLIOGRAPHY = find_plugin("pybtex.style.formatting", "plain")()  # as on the book's own page of references
+MARKDOWN = find_plugin("pybtex.backends", "markdown")("utf-8")
 
 
-def outside_code(text: str, change: Callable[[str], str]) -> str:
-    """Apply ``change`` to what is neither inline code nor a role."""
-    parts, position = [], 0
-    for match in ROLE.finditer(text):
-        parts += [change(text[position : match.start()]), match[0]]
-        position = match.end()
-    return "".join((*parts, change(text[position:])))
+# ---- taking Markdown apart
 
 
-def decoded(latex: str) -> str:
-    return str(Text.from_latex(latex)).replace("\N{NO-BREAK SPACE}", " ")
+def located(rule: Callable) -> Callable:
+    """A rule for what stands in a line, which also notes where it found what."""
+
+    def rule_and_note(state, silent: bool) -> bool:
+        start = state.pos
+        found = rule(state, silent)
+        if found and not silent:
+            state.env.setdefault("found", []).append((start, state.pos, state.tokens[-1]))
+        return found
+
+    return rule_and_note
 
 
-def split_keys(text: str) -> list[str]:
-    return [key.strip() for key in text.split(",")]
+PARSER = create_md_parser(
+    MdParserConfig(enable_extensions={"amsmath", "colon_fence", "dollarmath"}, dmath_double_inline=True), RendererHTML
+)
+for name, rule in {"myst_role": myst_role, "link": link, "image": image}.items():
+    PARSER.inline.ruler.at(name, located(rule))
+
+
+class Block(NamedTuple):
+    """Lines of a cell and the token that they are; a directive has a name, a title and options, too."""
+
+    kind: str  # "text", "directive", or the token's type
+    text: str  # a directive's is what is inside of it
+    token: Token | None = None
+    name: str = ""
+    title: str = ""
+    options: dict[str, str] | None = None
+
+
+def blocks(source: str) -> Iterator[Block]:
+    """The blocks of a cell that are more than text, and the text between them.
+
+    Raises:
+        ValueError: a fence that is not closed.
+    """
+    lines, done = source.split("\n"), 0
+    for token in PARSER.parse(source):
+        if token.type not in BLOCKS or token.map[0] < done:
+            continue
+        start, end = token.map
+        if start > done:
+            yield Block("text", "\n".join(lines[done:start]))
+        done = end
+        directive = DIRECTIVE.fullmatch(token.info.strip())
+        if token.type.endswith("fence") and (end == start + 1 or not lines[end - 1].strip().startswith(token.markup)):
+            what = f"directive {directive['name']}" if directive else f"fence {token.markup}{token.info}"
+            raise ValueError(f"expected the {what} to be closed")
+        if token.type.endswith("fence") and directive:
+            inside = token.content.rstrip("\n").split("\n")
+            options = [found for line in itertools.takewhile(OPTION.fullmatch, inside) if (found := OPTION.match(line))]
+            yield Block(
+                "directive",
+                "\n".join(inside[len(options) :]),
+                token,
+                directive["name"],
+                directive["title"].strip(),
+                {option["key"]: option["value"].strip() for option in options},
+            )
+        else:
+            yield Block(token.type, "\n".join(lines[start:end]), token)
+    if done < len(lines):
+        yield Block("text", "\n".join(lines[done:]))
+
+
+def labelled(source: str, statements: dict[str, int], equations: Iterator[int]) -> Iterator[tuple[str, str, bool]]:
+    """Labels in a cell, what each is called in a sentence, and whether it is an exercise's.
+
+    ``statements`` and ``equations`` count on.
+    """
+    target = None
+    for block in blocks(source):
+        kind = block.name.removeprefix("prf:")
+        if target:  # of the heading below it
+            heading = re.match(r"\s*#+ (.+)", block.text)
+            yield target, f"“{heading[1] if heading else target}”", False
+        target = block.token.content if block.kind == "myst_target" else None
+        if block.kind == "math_block_label":
+            yield block.token.info, f"({next(equations)})", False
+        elif block.kind == "directive":
+            words = f"the exercise “{block.title}”"
+            if kind in statements:
+                words = kind.capitalize()
+                if "nonumber" not in block.options:
+                    statements[kind] += 1
+                    words += f" {statements[kind]}"
+            if "label" in block.options:
+                yield block.options["label"], words, kind == "exercise"
+            yield from labelled(block.text, statements, equations)
+
+
+def literal(text: str) -> str:
+    """Plain text as Markdown: a product is no emphasis, and a comparison no tag; code stays."""
+    parts = re.split(r"(`[^`]+`)", " ".join(text.split()))
+    return "".join(part if part[:1] == "`" else re.sub(r"([\\*_<>$\[\]])", r"\\\1", part) for part in parts)
+
+
+# ---- putting it together again
 
 
 @dataclass
-class Book:
-    """All chapters, and what they refer to: each other, and works of others.
+class Plain:
+    """What is needed to say in words what a chapter refers to.
 
     Attributes:
-        chapters: in order.
-        address: of the repository's files, for links to what is no chapter.
         bibliography: pybtex entries by key.
-        checks: what each check may say, by its name.
-        labels: what a label stands for, in words, and its chapter.
+        address: of the repository's files, for links to what is no notebook.
+        titles: of the chapters, by the names of their files.
+        labels: what a label stands for, in words; the title of its chapter; the files that show it.
+        notebooks: what stands before the name of a notebook in a link to it.
     """
 
-    chapters: list[Chapter]
+    bibliography: dict
     address: str
-    bibliography: dict = field(default_factory=dict)
-    checks: dict[str, list[str]] = field(default_factory=dict)
-    labels: dict[str, tuple[str, Chapter]] = field(default_factory=dict)
+    titles: dict[str, str]
+    labels: dict[str, tuple[str, str, tuple[str, ...]]] = field(default_factory=dict)
+    notebooks: str = ""
 
-    def __post_init__(self):
-        self._compare_stubs()
-        # Numbers are those of the built book: equations count in each page anew.
-        statements = dict.fromkeys(STATEMENTS, 0)
-        for chapter in self.chapters:
-            equations = itertools.count(1)
-            for cell in chapter.notebook.cells:
-                if cell.cell_type != "markdown":
-                    continue
-                with at(f"{chapter.file}, cell {cell.id}"):
-                    for label, words in labelled(cell.source, statements, equations):
-                        if label in self.labels:
-                            other = self.labels[label][1].file
-                            raise ValueError(f"expected a new label, got {label}, as in {other}")
-                        self.labels[label] = (words, chapter)
-
-    def _compare_stubs(self):
-        known: dict[str, str] = {}
-        for chapter in self.chapters:
-            for exercise in chapter.exercises:
-                where = f"{chapter.file} ({exercise.label})"
-                if exercise.stub in known:
-                    raise ValueError(
-                        f"{where}: expected a new name for the stub's function, "
-                        f"got {exercise.stub}, as in {known[exercise.stub]}"
-                    )
-                if exercise.check and exercise.check not in self.checks:
-                    raise ValueError(f"{where}: expected a check in book/icg_book/*/checks.py, got {exercise.check}")
-                if exercise.stub:
-                    known[exercise.stub] = where
-
-    @classmethod
-    def read(cls, root: Path = ROOT) -> "Book":
-        """The book of a checkout.
-
-        Raises:
-            ValueError: no edition can be made of a chapter; says where and why.
-        """
-        config = yaml.safe_load((root / "_config.yml").read_text("utf-8"))
-        repository, bibliography = config["repository"], {}
-        for file in config.get("bibtex_bibfiles", ()):
-            bibliography |= parse_file(str(root / file), "bibtex").entries
-        return cls(
-            [read_chapter(file) for file in chapter_files(root)],
-            f"{repository['url']}/blob/{repository['branch']}",
-            bibliography,
-            read_checks(root / "book" / "icg_book"),
-        )
-
-    def plain(self, source: str, here: Chapter, cited: set[str] | None = None) -> str:
+    def plain(self, source: str, here: str, cited: set[str] | None = None) -> str:
         """A cell's MyST as Markdown that reads well in Jupyter and Colab.
 
         Args:
             source: the cell's text.
-            here: the chapter that it stands in.
+            here: the file that it will stand in.
             cited: takes up the keys of the works that are cited.
 
         Raises:
@@ -194,20 +171,22 @@ class Book:
         """
         cited = set() if cited is None else cited
         parts = []
-        for piece in pieces(source):
-            if piece.kind == "code":
-                parts.append(piece.text)
-            elif piece.kind == "text":
-                parts.append(self._text(piece.text, here, cited))
-            elif piece.kind == "open":
-                parts.append(f"\n{self._text(self._heading(piece), here, cited)}\n")
-            else:
-                parts.append("\n∎\n" if piece.directive == "prf:proof" else "")
-        # One empty line is enough, but for code.
+        for block in blocks(source):
+            if block.kind == "text":
+                parts.append(self._text(block.text, here, cited))
+            elif block.kind == "directive":
+                heading = self._text(self._heading(block), here, cited)
+                end = "\n\n∎" if block.name == "prf:proof" else ""
+                parts.append(f"\n{heading}\n\n{self.plain(block.text, here, cited)}{end}\n")
+            elif block.kind == "math_block_label":
+                number = self.labels[block.token.info][0].strip("()")
+                parts.append(f"$${block.token.content.rstrip()} \\tag{{{number}}}\n$$")
+            elif block.kind != "myst_target":
+                parts.append(block.text)
         return BLANKS.sub(lambda match: match["code"] or "\n\n", "\n".join(parts)).strip("\n")
 
-    def _heading(self, piece: Piece) -> str:
-        kind, title = piece.directive, piece.text
+    def _heading(self, block: Block) -> str:
+        kind, title = block.name, block.title
         if kind == "exercise":
             return f"**Exercise: {title}**"
         if kind == "admonition":
@@ -216,119 +195,83 @@ class Book:
             return f"**{kind.capitalize()}.** {title}".strip()
         if kind == "prf:proof":
             return f"**Proof** ({title})." if title else "**Proof.**"
-        if kind.removeprefix("prf:") in STATEMENTS and kind.startswith("prf:"):
-            label = piece.options.get("label")
-            if label is None:
+        if kind.startswith("prf:") and kind.removeprefix("prf:") in STATEMENTS:
+            if "label" not in block.options:
                 raise ValueError(f"expected a :label: in {kind}")
-            return f"**{self.labels[label][0]} ({title}).**".replace(" ()", "")
+            return f"**{self.labels[block.options['label']][0]} ({title}).**".replace(" ()", "")
         raise ValueError(f"expected a directive with a plain form, got {kind}")
 
-    def _text(self, text: str, here: Chapter, cited: set[str]) -> str:
-        def equation(match: re.Match) -> str:
-            number = self.labels[match["label"]][0].strip("()")
-            return f"$${match['body']} \\tag{{{number}}}\n$$"
+    def _text(self, text: str, here: str, cited: set[str]) -> str:
+        """Text with its roles and links in plain form, paragraph by paragraph."""
+        return "".join(self._inline(part, here, cited) for part in re.split(r"(\n\s*\n)", text))
 
-        text = EQUATION.sub(equation, TARGET.sub("", text))
-        text = outside_code(text, lambda part: LINK.sub(lambda m: self._link(m, here), part))
-        return ROLE.sub(lambda match: self._role(match, here, cited), text)
+    def _inline(self, text: str, here: str, cited: set[str]) -> str:
+        found: dict = {}
+        PARSER.inline.parse(text, PARSER, found, [])
+        parts, done = [], 0
+        for start, end, token in sorted(found.get("found", []), key=lambda place: place[:2]):
+            if start >= done:  # not in the one before
+                is_role = token.type == "myst_role"
+                new = self._role(token, here, cited) if is_role else self._link(text[start:end], here, cited)
+                parts += [text[done:start], new]
+                done = end
+        return "".join((*parts, text[done:]))
 
-    def _link(self, match: re.Match, here: Chapter) -> str:
-        text, (target, _, anchor) = match["text"], match["target"].partition("#")
-        if not target and anchor in self.labels:
+    def _link(self, raw: str, here: str, cited: set[str]) -> str:
+        found = LINK.fullmatch(raw)
+        if found is None:  # by reference
+            return raw
+        text, target = self._inline(found["text"], here, cited), found["target"]
+        file, _, anchor = target.partition("#")
+        if not file and anchor in self.labels:
             return text or self.refer(anchor, here)
-        chapters = {chapter.file for chapter in self.chapters}
-        if not target or target in chapters or re.match(r"\w+:|/", target):
-            return match[0]
-        path = posixpath.normpath(posixpath.join("book", target))
-        return f"[{text}]({self.address}/{path}{'#' if anchor else ''}{anchor})"
+        if file in self.titles:
+            target = self.notebooks + target
+        elif file and not re.match(r"\w+:|/", file):
+            path = posixpath.normpath(posixpath.join("book", file))
+            target = f"{self.address}/{path}{'#' if anchor else ''}{anchor}"
+        return f"{found['opening']}{text}]({target}{found['rest']})"
 
-    def _role(self, match: re.Match, here: Chapter, cited: set[str]) -> str:
-        role, text = match["role"], match["text"]
-        if role is None:
-            return match[0]
+    def _role(self, token: Token, here: str, cited: set[str]) -> str:
+        role, content = token.meta["name"], token.content.strip()
+        explicit = EXPLICIT.fullmatch(content)
+        target = explicit["target"] if explicit else content
         if role in {"cite", "cite:p", "cite:t"}:
-            cited.update(split_keys(text))
-            return self.cite(text, in_sentence=role == "cite:t")
-        explicit = EXPLICIT.fullmatch(text)
-        target = explicit["target"] if explicit else text.strip()
+            keys = [key.strip() for key in content.split(",")]
+            cited.update(keys)
+            return self.cite(keys, in_sentence=role == "cite:t")
         if role in {"eq", "ref", "numref", "prf:ref"}:
             words = self.refer(target, here)
-        elif role == "doc":
+            return explicit["text"] if explicit else words
+        if role == "doc":
             file = f"{posixpath.basename(target).removesuffix('.ipynb')}.ipynb"
-            titles = {chapter.file: chapter.title for chapter in self.chapters}
-            if file not in titles:
+            if file not in self.titles:
                 raise ValueError(f"expected a chapter, got {target}")
-            words = f"[{explicit['text'] if explicit else titles[file]}]({file})"
-            return words
-        else:
-            raise ValueError(f"expected a role with a plain form, got {match[0]}")
-        return explicit["text"] if explicit else words
+            return f"[{explicit['text'] if explicit else self.titles[file]}]({self.notebooks}{file})"
+        raise ValueError(f"expected a role with a plain form, got {{{role}}}`{token.content}`")
 
-    def refer(self, label: str, here: Chapter) -> str:
+    def refer(self, label: str, here: str) -> str:
         """What a label stands for, in words."""
         if label not in self.labels:
             raise ValueError(f"expected the label of something, got {label}")
-        words, chapter = self.labels[label]
-        if chapter is here:
-            return words
-        return f"{words} of [{chapter.title}]({chapter.file})"
+        words, title, files = self.labels[label]
+        return words if here in files else f"{words} of [{title}]({self.notebooks}{files[0]})"
 
-    def cite(self, keys: str, in_sentence: bool = False) -> str:
+    def cite(self, keys: list[str], in_sentence: bool = False) -> str:
         """Author and year: (Author, 2020), or Author (2020) within a sentence."""
         works = []
-        for key in split_keys(keys):
+        for key in keys:
             if key not in self.bibliography:
                 raise ValueError(f"expected a key of the bibliography, got {key}")
-            names, year = self._names(key), self.bibliography[key].fields["year"]
-            first = names[0] if len(names) < 3 else f"{names[0]} et al."
-            author = " and ".join(names) if len(names) == 2 else first
+            entry = self.bibliography[key]
+            people = [" ".join((*p.prelast_names, *p.last_names)) for p in entry.persons["author"]]
+            names = [str(Text.from_latex(name)) for name in people]
+            author = f"{names[0]} et al." if len(names) > 2 else " and ".join(names)
+            year = entry.fields["year"]
             works.append(f"{author} ({year})" if in_sentence else f"{author}, {year}")
         return " and ".join(works) if in_sentence else f"({'; '.join(works)})"
 
-    def _names(self, key: str, given: bool = False) -> list[str]:
-        names = []
-        for person in self.bibliography[key].persons["author"]:
-            first = (*person.first_names, *person.middle_names) if given else ()
-            words = (*first, *person.prelast_names, *person.last_names)
-            names.append(" ".join(map(decoded, words)))
-        return names
-
-    def work(self, key: str) -> str:
-        """An entry of a list of references, in Markdown."""
-        fields, names = self.bibliography[key].fields, self._names(key, given=True)
-        address = fields.get("url")
-        for name, site in (("doi", "doi.org"), ("eprint", "arxiv.org/abs")):
-            if address is None and name in fields:
-                address = f"https://{site}/{fields[name]}"
-        title = f"*{decoded(fields['title'])}*"
-        places = ("journal", "booktitle", "institution", "publisher", "note")
-        place = next((decoded(fields[name]) for name in places if name in fields), "")
-        entry = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-        entry += f" ({fields['year']}). {f'[{title}]({address})' if address else title}."
-        return f"{entry} {place}." if place else entry
-
-
-def labelled(source: str, statements: dict[str, int], equations) -> Iterator:
-    """Labels in a cell and what each is called in a sentence; counts on."""
-    for piece in pieces(source):
-        if piece.kind == "text":
-            for match in EQUATION.finditer(piece.text):
-                yield match["label"], f"({next(equations)})"
-            for match in TARGET.finditer(piece.text):
-                yield match["label"], f"“{match['heading'] or match['label']}”"
-        elif piece.kind == "open":
-            kind = piece.directive.removeprefix("prf:")
-            words = f"the exercise “{piece.text}”"
-            if kind in statements:
-                words = kind.capitalize()
-                if "nonumber" not in piece.options:
-                    statements[kind] += 1
-                    words += f" {statements[kind]}"
-            if "label" in piece.options:
-                yield piece.options["label"], words
-
-
-def literal(text: str) -> str:
-    """Plain text as Markdown: a product is no emphasis, and a comparison no tag."""
-    text = " ".join(text.split())
-    return outside_code(text, lambda part: re.sub(r"([\\*_<>$\[\]])", r"\\\1", part))
+    def works(self, keys: set[str]) -> str:
+        """A list of references, in Markdown."""
+        entries = BIBLIOGRAPHY.format_entries([self.bibliography[key] for key in keys])
+        return "\n".join(f"- {' '.join(entry.text.render(MARKDOWN).split())}" for entry in entries)

@@ -1,44 +1,32 @@
 """The editions for the classroom: students get no solution, teachers get all, and both read well in Jupyter."""
 
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from raw_myst import raw_myst
 
-from press import editions
-from press.plain import Book
+from press import editions, solutions
+from press.needs import needed
+from press.notebooks import Book
+from press.plain import literal
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = Book.read(ROOT)
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.S | re.M)
-RAW = {  # what must not be left, outside of code
-    "directive": r":::|^```\{",
-    "role": r"\{[\w:+.-]+\}`",
-    "label of an equation": r"\$\$ *\([\w:.-]+\)",
-    "target": r"^\([\w:.-]+\)=",
-    "reference": r"\]\(#(?:eq|def|thm|ex|prf)-",
-    "option": r"^:(?:label|class|nonumber):",
-}
-
-
-def text_of(cell):
-    """A Markdown cell without what is code in it."""
-    return re.sub(r"(?<!\})`[^`\n]+`", "", FENCED.sub("", cell.source))
-
-
-def left_raw(notebook):
-    cells = [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-    return [(cell.id, kind) for cell in cells for kind, raw in RAW.items() if re.search(raw, text_of(cell), re.M)]
 
 
 def assert_fit_for_class(notebook):
     """Valid, nothing raw, no output, and every code cell is Python."""
     nbformat.validate(notebook)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert not left_raw(notebook)
+    assert not raw_myst(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert not cell.outputs and cell.execution_count is None
@@ -46,6 +34,11 @@ def assert_fit_for_class(notebook):
 
 
 # ---- the chapters of the book
+
+
+def parts(chapter, tag):
+    """The chapter's cells with this tag."""
+    return [cell for cell in chapter.notebook.cells if tag in cell.metadata.get("tags", ())]
 
 
 @pytest.fixture(scope="module")
@@ -63,110 +56,137 @@ def test_every_chapter_of_the_contents_is_there(written):
     expected = [f"{Path(name).name}.ipynb" for name in listed if (ROOT / f"{name}.ipynb").exists()]
     assert [chapter.file for chapter in BOOK.chapters] == expected
     assert expected
-    for kind in editions.EDITIONS:
-        assert sorted(written[kind]) == sorted(expected)
+    three = [file for chapter in BOOK.chapters for file in chapter.files]
+    assert sorted(written["teacher"]) == sorted(three)
+    assert sorted(written["student"]) == sorted(file for file in three if "-solutions" not in file)
+
+
+def test_the_chapters_are_full_of_raw_myst():
+    """Else it would mean little that none is found in the editions."""
+    found = [kind for chapter in BOOK.chapters for _, kind in raw_myst(chapter.notebook)]
+    assert len(found) > 300
+    assert {"directive", "role", "label of an equation", "option"} <= set(found)
 
 
 @pytest.mark.parametrize("kind", editions.EDITIONS)
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
-def test_a_chapters_edition_is_fit_for_class(written, chapter, kind):
-    notebook = written[kind][chapter.file]
-    assert_fit_for_class(notebook)
-    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    assert code == [cell.source for cell in chapter.notebook.cells if cell.cell_type == "code"]
-    assert "find_spec" in code[0] and "pip" in code[0]  # the cell that sets up Colab
-    assert notebook.metadata == chapter.notebook.metadata
+def test_a_chapters_notebooks_are_fit_for_class(written, chapter, kind):
+    for file in set(chapter.files) & set(written[kind]):
+        notebook = written[kind][file]
+        assert_fit_for_class(notebook)
+        first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        assert first.source.startswith("#@title Set-up\n") and "find_spec" in first.source and "pip" in first.source
+        assert notebook.metadata == chapter.notebook.metadata
+        links = [link for cell in notebook.cells for link in re.findall(r"\]\(([\w-]+\.ipynb)", cell.source)]
+        assert set(links) <= set(written[kind]), "a link leads to a notebook that is not in the edition"
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
-def test_students_get_everything_but_solutions(written, chapter):
+def test_the_chapter_lists_its_exercises_and_holds_none(written, chapter):
     notebook = written["student"][chapter.file]
+    exercises = {cell.id for tag in ("exercise", "stub", "hints", "solution") for cell in parts(chapter, tag)}
+    kept = [cell for cell in chapter.notebook.cells if cell.id not in exercises]
+    assert [cell.id for cell in notebook.cells if not cell.id.startswith("edition-")] == [cell.id for cell in kept]
+    code = [re.sub(r"^#@title .*\n", "", cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    assert code == [cell.source for cell in kept if cell.cell_type == "code"]
+    (position,) = (k for k, cell in enumerate(notebook.cells) if cell.id == "edition-exercises")
+    table = notebook.cells[position].source
+    assert "## Exercises" in notebook.cells[position - 1].source and f"]({chapter.files[1]})" in table
+    for exercise in chapter.exercises:
+        assert f"| {exercise.title} | {exercise.difficulty} | {exercise.minutes} |\n" in table
+
+
+@pytest.mark.parametrize("kind", editions.EDITIONS)
+@pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
+def test_hidden_code_is_folded_under_a_title(written, chapter, kind):
+    hidden = {c.id for c in chapter.notebook.cells if {"hide-input", "hide-cell"} & set(c.metadata.get("tags", ()))}
+    for file in set(chapter.files) & set(written[kind]):
+        for cell in written[kind][file].cells:
+            folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
+            assert folded == (cell.id in hidden) == (cell.metadata.get("cellView") == "form")
+            assert folded == bool(re.match(r"#@title \S.{3,60}\n", cell.source))
+
+
+@pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
+def test_students_get_exercises_without_solutions(written, chapter):
+    notebook = written["student"][chapter.files[1]]
+    for file in set(chapter.files) & set(written["student"]):
+        everything = "\n".join(cell.source for cell in written["student"][file].cells)
+        kept = [cell for cell in chapter.notebook.cells if "solution" not in cell.metadata.get("tags", ())]
+        elsewhere = "\n".join(cell.source for cell in kept)
+        assert len(parts(chapter, "solution")) == len(chapter.exercises)
+        for cell in parts(chapter, "solution"):
+            for fence in FENCED.findall(cell.source):
+                assert fence.strip() not in everything
+            lines = [line.strip() for line in cell.source.split("\n")]
+            assert not [line for line in lines if len(line) > 12 and line in everything and line not in elsewhere]
+        assert "Solution" not in everything and "For the teacher" not in everything
+        assert "misconceptions" not in json.dumps(written["student"][file])
     everything = "\n".join(cell.source for cell in notebook.cells)
-    kept = [cell for cell in chapter.notebook.cells if "solution" not in cell.metadata.get("tags", ())]
-    elsewhere = "\n".join(cell.source for cell in kept)
-    solutions = [cell for cell in chapter.notebook.cells if "solution" in cell.metadata.get("tags", ())]
-    assert len(solutions) == len(chapter.exercises)
-    for cell in solutions:
-        for fence in FENCED.findall(cell.source):
-            assert fence.strip() not in everything
-        lines = [line.strip() for line in cell.source.split("\n")]
-        leaked = [line for line in lines if len(line) > 12 and line in everything and line not in elsewhere]
-        assert not leaked
-    assert "Solution</summary>" not in everything and "For the teacher" not in everything
     for exercise in chapter.exercises:
         assert f"**Exercise: {exercise.title}**" in everything
         assert exercise.check is None or f"checks.accept({exercise.stub})" in everything
-    hints = sum(cell.source.count("hint</summary>") for cell in notebook.cells)
-    assert hints == 2 * len(chapter.exercises)
-    assert "misconceptions" not in json.dumps(notebook)
-    ids = [cell.id for cell in notebook.cells if not cell.id.startswith("edition-")]
-    assert ids == [cell.id for cell in kept]
+    assert sum(cell.source.count("hint</summary>") for cell in notebook.cells) == 2 * len(chapter.exercises)
+    expected = [cell.id for cell in needed(chapter)]
+    expected += [cell.id for cell in chapter.notebook.cells if {"exercise", "stub", "hints"} & set(cell.metadata.tags)]
+    assert [cell.id for cell in notebook.cells if not cell.id.startswith("edition-")] == expected
+    assert f"]({chapter.file})" in notebook.cells[0].source and notebook.cells[0].source.startswith("# Exercises: ")
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
-def test_teachers_get_solutions_notes_and_an_overview(written, chapter):
-    cells = written["teacher"][chapter.file].cells
-    top = cells[0].source
+def test_teachers_get_solutions_that_run_notes_and_an_overview(written, chapter):
+    assert f"]({chapter.files[2]})" in written["teacher"][chapter.files[1]].cells[0].source
+    cells = written["teacher"][chapter.files[2]].cells
+    assert all(f"]({file})" in cells[0].source for file in chapter.files[:2])
+    top = cells[1].source
     assert f"| **all exercises** | | **{chapter.practice}** | |" in top
     assert chapter.reading is None or f"about {chapter.reading} minutes" in top
     assert chapter.running is None or f"about {chapter.running} s on one core" in top
-    position = {cell.id: k for k, cell in enumerate(cells)}
     for exercise in chapter.exercises:
         assert f"| {exercise.title} | {exercise.difficulty} | {exercise.minutes} |" in top
         solution = chapter.notebook.cells[exercise.start + 3]
-        shown = cells[position[solution.id]].source
-        assert shown.startswith(f"**Solution: {exercise.title}**") and "<details>" not in shown
-        for fence in FENCED.findall(solution.source):
-            assert fence in shown
-        note = cells[position[solution.id] + 1].source  # right after the solution
+        shown = [k for k, cell in enumerate(cells) if cell.id.startswith(f"{solution.id}-")]
+        shown = [k for k in shown if re.fullmatch(rf"{solution.id}-\d+", cells[k].id)]
+        assert cells[shown[0]].source.startswith(f"**Solution: {exercise.title}**")
+        code = [cells[k].source for k in shown if cells[k].cell_type == "code"]
+        fenced = [fence.strip() for fence in FENCED.findall(solution.source)]
+        assert code[: len(fenced)] == fenced and len(code) == len(fenced) + 1
+        assert not exercise.check or code[-1] == f"checks.{exercise.check}({exercise.stub})"
+        assert not any("<details>" in cells[k].source for k in shown)
+        note = cells[shown[-1] + 1].source  # right after the solution
         assert note.startswith(f"**For the teacher: {exercise.title}**")
         assert f"{exercise.minutes} minutes" in note and exercise.difficulty.capitalize() in note
         for misconception in exercise.misconceptions:
             assert misconception in note
         if exercise.check:
-            assert len(BOOK.checks[exercise.check]) >= 5
-            assert note.count("\n- “") == len(BOOK.checks[exercise.check])
+            checks = importlib.import_module(f"icg_book.{chapter.file.removesuffix('.ipynb')}.checks")
+            hints = getattr(getattr(checks, exercise.check), "hints", {})
+            assert note.count("\n- “") == len(hints)
+            for hint in hints:
+                assert f"“{literal(hint)}”" in note
         else:
             assert "no check" in note
 
 
-def test_the_notes_quote_what_a_check_really_says(written):
-    """Texts are taken from the code; here one is provoked."""
-    from icg_book.burnt_snacks import checks
-
-    with pytest.raises(checks.NotYet) as error:
-        checks.check_mass_share(lambda attribution, mask: attribution[mask].sum())
-    notes = "\n".join(cell.source for cell in written["teacher"]["burnt_snacks.ipynb"].cells)
-    assert f"“{error.value}”" in notes
+@pytest.mark.parametrize("name", ["shapley.ipynb", "burnt_snacks.ipynb"])
+def test_solutions_run_and_their_checks_say_right(name):
+    (chapter,) = (chapter for chapter in BOOK.chapters if chapter.file == name)
+    assert solutions.run(BOOK, chapter) == sum(exercise.check is not None for exercise in chapter.exercises)
 
 
 # ---- small books
 
 
-CHECKS = '''
-"""Checks."""
+class FakeCheck:
+    """What the editions know of a check."""
+
+    stub, otherwise, without_library = "my_double", "Another double.", False
+    hints = {"You add two: * means product.": None, "Expected a double, got {answer} for `2 * x`.": None}
+
+    def __call__(self, function):
+        raise AssertionError("writing an edition asks no check")
 
 
-def _compare(answer):
-    if answer != 4:
-        raise NotYet(f"Expected a double, got {answer:.1f} for 2.")
-
-
-@reference("my_double")
-def _double(x):
-    return "this text is the answer, and is not for the teacher"
-
-
-def check_double(function):
-    """Not a message of the check."""
-
-    def inside():
-        """Not a message of the check, either."""
-
-    mistakes = [(4.0, "You add " "two: * means product."), (0, "riemann_left"), (1, "which is half a sentence,")]
-    _compare(function(_double(2)))
-    print("Right: that is twice as much.")
-'''
 BIBLIOGRAPHY = """
 @misc{one, title = {The {First}}, author = {Vi{\\'e}gas, Fernanda and Lee, Su-In}, year = {2017}, eprint = {1},
   archiveprefix = {arXiv}}
@@ -203,13 +223,14 @@ FRONT = "# Doubles\n\nAbout 7 minutes to read."
 
 
 @pytest.fixture
-def checkout(tmp_path):
+def checkout(tmp_path, monkeypatch):
     """``root = checkout(first=cells, second=cells)``: a repository with these chapters."""
 
     def checkout(**chapters):
         (tmp_path / "book").mkdir(exist_ok=True)
-        (tmp_path / "book" / "icg_book" / "toy").mkdir(parents=True, exist_ok=True)
-        (tmp_path / "book" / "icg_book" / "toy" / "checks.py").write_text(CHECKS)
+        for name in chapters:
+            checks = SimpleNamespace(check_double=FakeCheck())
+            monkeypatch.setitem(sys.modules, f"icg_book.{name}.checks", checks)
         (tmp_path / "book" / "references.bib").write_text(BIBLIOGRAPHY)
         (tmp_path / "_config.yml").write_text(
             "repository:\n  url: https://example.org/book\n  branch: main\nbibtex_bibfiles: [book/references.bib]\n"
@@ -230,54 +251,128 @@ def checkout(tmp_path):
 
 def plain(root, source):
     book = Book.read(root)
-    return book.plain(source, book.chapters[0])
+    return book.words.plain(source, book.chapters[0].file)
+
+
+def sources(folder, name):
+    return [cell.source for cell in nbformat.read(folder / f"{name}.ipynb", as_version=4).cells]
 
 
 def test_both_editions_of_a_small_book(checkout):
-    code = new_code_cell("1 + 1", outputs=[new_output("stream", text="2")], execution_count=3)
-    root = checkout(doubles=[code, *exercise()])
+    code = new_code_cell("import math", outputs=[new_output("stream", text="2")], execution_count=3)
+    end = new_markdown_cell("## Exercises\n\nFor all, $x$ is {eq}`eq-x`.\n\n$$x$$ (eq-x)")
+    root = checkout(doubles=[code, end, *exercise(), *markdown("## Summary")])
     out = {kind: editions.write(kind, root=root) for kind in editions.EDITIONS}
     assert out["student"] == root / "_build" / "student"
-    student, teacher = (nbformat.read(out[kind] / "doubles.ipynb", as_version=4) for kind in editions.EDITIONS)
-    for notebook in (student, teacher):
-        assert_fit_for_class(notebook)
-    assert [cell.cell_type for cell in student.cells] == ["markdown", "code", "markdown", "code", "markdown"]
-    assert student.cells[2].source == "**Exercise: Twice**\n\n*Easy, 5 minutes.* Double it."
-    assert student.cells[2].metadata["icg"] == {"exercise": "ex-double", "minutes": 5, "difficulty": "easy"}
-    assert "accept(my_double)" in student.cells[3].source
+    for folder in out.values():
+        for path in folder.glob("*.ipynb"):
+            assert_fit_for_class(nbformat.read(path, as_version=4))
+        assert sources(folder, "doubles")[1:] == [
+            "import math",
+            "## Exercises\n\nFor all, $x$ is (1).\n\n$$x \\tag{1}\n$$",
+            "| exercise | difficulty | minutes |\n|---|---|--:|\n| Twice | easy | 5 |\n\n"
+            "They are in [a notebook of their own](doubles-exercises.ipynb).",
+            "## Summary",
+        ]
+    student = nbformat.read(out["student"] / "doubles-exercises.ipynb", as_version=4)
+    head, code, introduction, task, stub, hints = student.cells
+    assert head.source == "# Exercises: Doubles\n\nThe chapter is [Doubles](doubles.ipynb)."
+    assert code.source == "import math"
+    assert introduction.source.startswith("For all, $x$ is (1) of [Doubles](doubles.ipynb).")
+    assert task.source == "**Exercise: Twice**\n\n*Easy, 5 minutes.* Double it."
+    assert task.metadata["icg"] == {"exercise": "ex-double", "minutes": 5, "difficulty": "easy"}
+    assert "accept(my_double)" in stub.source and hints.source.startswith("<details>")
     assert "2 * x" not in json.dumps(student) and "2017" not in json.dumps(student)
 
-    top, *_, solution, note, references = teacher.cells
-    assert "| Twice | easy | 5 | `check_double` |" in top.source and "about 7 minutes" in top.source
-    assert "runs in" not in top.source
-    assert solution.source.startswith("**Solution: Twice**\n\n```python\ndef my_double")
-    assert solution.source.endswith("See (Viégas and Lee, 2017).")
-    assert "- Adding two." in note.source
-    assert "- “You add two: \\* means product.”\n- “Expected a double, got … for 2.”" in note.source
-    assert "Right:" not in note.source and "is the answer" not in note.source and "Not a message" not in note.source
-    assert "riemann_left" not in note.source and "half" not in note.source
-    assert references.source.endswith("- Fernanda Viégas and Su-In Lee (2017). [*The First*](https://arxiv.org/abs/1).")
-    assert "| [Doubles](doubles.ipynb) | 7 | 1 | 5 |\n" in (out["student"] / "README.md").read_text("utf-8")
-    assert "| [Doubles](doubles.ipynb) | 7 | 1 | 5 | – |\n" in (out["teacher"] / "README.md").read_text("utf-8")
+    teacher = sources(out["teacher"], "doubles-solutions")
+    assert teacher[3:6] == sources(out["student"], "doubles-exercises")[2:5]
+    (_, top, *_), (first, answer, trial, text, note, references) = teacher[:4], teacher[-6:]
+    assert "| Twice | easy | 5 | `check_double` |" in top and "about 7 minutes" in top
+    assert "runs in" not in top
+    assert (first, answer) == ("**Solution: Twice**", "def my_double(x):\n    return 2 * x")
+    assert (trial, text) == ("checks.check_double(my_double)", "See (Viégas and Lee, 2017).")
+    assert "- Adding two." in note
+    assert "- “You add two: \\* means product.”\n- “Expected a double, got {answer} for `2 * x`.”" in note
+    assert re.fullmatch(
+        r"## References\n\n- Fernanda Viégas and Su.{1,2}Lee.* The First.* \[arXiv:1\]\(https://arxiv.org/abs/1\).*",
+        references.replace("\\", ""),
+    )
+    readme = {kind: (folder / "README.md").read_text("utf-8") for kind, folder in out.items()}
+    row = "| [Doubles](doubles.ipynb) | 7 | [1](doubles-exercises.ipynb) | 5 |"
+    assert f"{row}\n" in readme["student"]
+    assert f"{row} [solutions](doubles-solutions.ipynb) | – |\n" in readme["teacher"]
 
 
 def test_several_exercises_in_several_chapters_of_parts(checkout):
     second = exercise("ex-b", "my_b", difficulty="open", minutes=20, check=None)
+    second[1].source += "\n\nk = 2\nprint(my_b(k))\n"
     root = checkout(a=[*exercise("ex-a", "my_a"), *markdown("Between."), *second], b=[*exercise("ex-c", "my_c")])
     folder = editions.write("teacher", root=root)
-    cells = nbformat.read(folder / "a.ipynb", as_version=4).cells
+    cells = nbformat.read(folder / "a-solutions.ipynb", as_version=4).cells
     starts = [cell.source.split("\n")[0] for cell in cells if cell.cell_type == "markdown"]
     assert starts == [
-        "**Teacher's edition: Doubles**",
-        "# Doubles",
+        *("# Solutions: Doubles", "| exercise | difficulty | minutes | check |"),
         *("**Exercise: Twice**", "<details><summary>First hint</summary>"),
-        *("**Solution: Twice**", "**For the teacher: Twice**", "Between."),
+        *("**Solution: Twice**", "See (Viégas and Lee, 2017).", "**For the teacher: Twice**"),
         *("**Exercise: Twice**", "<details><summary>First hint</summary>"),
-        *("**Solution: Twice**", "**For the teacher: Twice**", "## References"),
+        *("**Solution: Twice**", "See (Viégas and Lee, 2017).", "**For the teacher: Twice**", "## References"),
     ]
-    assert "| **all exercises** | | **25** | |" in cells[0].source
-    assert "| **all** | 14 | 3 | 30 | |" in (folder / "README.md").read_text("utf-8")
+    assert sources(folder, "a")[1:] == [cells[1].source.split("| check")[0] and sources(folder, "a")[1], "Between."]
+    assert "| **all exercises** | | **25** | |" in cells[1].source
+    assert "| **all** | 14 | 3 | 30 | | |" in (folder / "README.md").read_text("utf-8")
     assert "There is no check" in cells[-2].source
+    assert cells[-4].source == "k = 2\nprint(my_b(k))"  # without a check, what the stub does with the answer
+
+
+def wrong_solution(old, new):
+    cells = exercise()
+    cells[3].source = cells[3].source.replace(old, new)
+    return cells
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ("2 * x", "no_such_name", "expected a cell that runs, got NameError"),
+        ("2 * x", "x + 2", "expected its check to say “Right”, got Hm"),
+    ],
+)
+def test_a_solution_that_is_not_right_is_told_with_its_place(checkout, old, new, message):
+    checks = "class checks:\n    def check_double(f):\n        print('Right' if f(3) == 6 else 'Hm')"
+    root = checkout(a=[new_code_cell(checks), *wrong_solution(old, new)])
+    book = Book.read(root)
+    with pytest.raises(ValueError, match=rf"a-solutions.ipynb, ex-double: {message}"):
+        solutions.run(book, book.chapters[0])
+    book = Book.read(checkout(a=[new_code_cell(checks), *exercise()]))
+    assert solutions.run(book, book.chapters[0]) == 1
+
+
+def test_what_was_right_is_not_run_again_until_it_changes(checkout, monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(solutions, "BUILD", tmp_path / "_build")
+    monkeypatch.setattr(solutions, "run", lambda book, chapter: ran.append(chapter.file) or 1)
+    first = Book.read(checkout(a=exercise(), b=exercise("ex-b", "my_b")))
+    said = list(solutions.run_all(first))
+    assert ran == ["a.ipynb", "b.ipynb"] and "1 solutions run, and right" in said[0]
+    assert all("unchanged" in line for line in solutions.run_all(first)) and len(ran) == 2
+    list(solutions.run_all(Book.read(checkout(a=wrong_solution("2 * x", "x * 2"), b=exercise("ex-b", "my_b")))))
+    assert ran[2:] == ["a.ipynb"]
+    monkeypatch.setattr(solutions, "digest", lambda *names: "other code")
+    list(solutions.run_all(first))
+    assert ran[3:] == ["a.ipynb", "b.ipynb"]
+
+
+def test_hidden_code_needs_a_title(checkout):
+    def hidden(source, **about):
+        return checkout(a=[new_code_cell(source, metadata={"tags": ["hide-input"], **about})])
+
+    with pytest.raises(ValueError, match="^a.ipynb: cell cell-01: expected a title"):
+        editions.write("student", root=hidden("draw()"))
+    folder = editions.write("student", root=hidden("draw()", icg={"title": "A picture"}))
+    (cell,) = nbformat.read(folder / "a.ipynb", as_version=4).cells[1:]
+    assert cell.source == "#@title A picture\ndraw()"
+    assert cell.metadata["cellView"] == "form" and cell.metadata["jupyter"] == {"source_hidden": True}
+    editions.write("student", root=hidden("%matplotlib inline"))
 
 
 PLAIN = {
@@ -307,8 +402,8 @@ PLAIN = {
     "references": (
         "{prf:ref}`def-x`, {eq}`eq-d`, {ref}`the start <begin>`, {ref}`begin`, {ref}`ex-double`, {prf:ref}`thm-y`, "
         "[here](#def-x), [](#def-x)",
-        "Definition 2, (2), the start, “At first”, the exercise “Twice”, Theorem 2 of [Doubles](b.ipynb), "
-        "here, Definition 2",
+        "Definition 2, (2), the start, “At first”, the exercise “Twice” of [Doubles](a-exercises.ipynb), "
+        "Theorem 2 of [Doubles](b.ipynb), here, Definition 2",
     ),
     "links": (
         "[b](b.ipynb#x) [r](references.md) ![p](images/p.png) [up](../README.md#top) [web](https://example.org) "
@@ -413,7 +508,7 @@ WRONG = {
     "the check of another": (change(1, old="check_double(my_double)", new="check_double(my_x)"), "once each"),
     "an unknown check": (
         change(1, old="check_double", new="check_triple"),
-        "in book/icg_book/\\*/checks.py, got check_triple",
+        "check of icg_book.a.checks, got check_triple",
     ),
     "no function": (change(1, old="def my_double", new="def double"), "one function my_"),
     "two functions": (change(1, old="def ", new="def my_b(): pass\ndef "), "got my_b, my_double"),
@@ -452,13 +547,9 @@ def test_the_run_time_is_what_the_chapter_says(checkout):
     root = checkout(a=markdown(front.format(35)), b=markdown(front.format("N")), c=markdown("# Doubles", "Runs."))
     assert [chapter.running for chapter in Book.read(root).chapters] == [35, None, None]
     folder = editions.write("teacher", root=root)
-    tops = [nbformat.read(folder / f"{name}.ipynb", as_version=4).cells[0].source for name in "abc"]
-    assert "The notebook runs in about 35 s on one core." in tops[0]
-    assert "notebook runs" not in tops[1] + tops[2]
     readme = (folder / "README.md").read_text("utf-8")
-    assert (
-        "| [Doubles](a.ipynb) | 7 | 0 | 0 | 35 |\n" in readme and "| [Doubles](b.ipynb) | 7 | 0 | 0 | – |\n" in readme
-    )
+    assert "| [Doubles](a.ipynb) | 7 | 0 | 0 | – | 35 |\n" in readme
+    assert "| [Doubles](b.ipynb) | 7 | 0 | 0 | – | – |\n" in readme
     assert "35" not in (editions.write("student", root=root) / "README.md").read_text("utf-8")
 
 
@@ -471,12 +562,12 @@ def test_folders(checkout, capsys, monkeypatch):
     (root / "_build" / "student").mkdir(parents=True)
     (root / "_build" / "student" / "gone.ipynb").touch()
     folder = editions.write("student", root=root)
-    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "a.ipynb"]
+    assert sorted(path.name for path in folder.iterdir()) == ["README.md", "a-exercises.ipynb", "a.ipynb"]
     mine = root / "class" / "spring"
     mine.mkdir(parents=True)
     (mine / "mine.txt").touch()
     editions.write("student", mine, root)
-    assert sorted(path.name for path in mine.iterdir()) == ["README.md", "a.ipynb", "mine.txt"]
+    assert sorted(path.name for path in mine.iterdir()) == ["README.md", "a-exercises.ipynb", "a.ipynb", "mine.txt"]
 
 
 def test_the_command(tmp_path, capsys, monkeypatch):

@@ -1,0 +1,46 @@
+"""Sphinx extension: the button of a page that opens Colab leads to the plain edition of its chapter.
+
+The theme's own address is that of the chapter's source on the branch of the sources, which Colab shows with the
+book's markup raw.
+"""
+
+from pathlib import PurePosixPath
+
+from sphinx.application import Sphinx
+
+BRANCH, FOLDER = "gh-pages", "colab"  # where `make pages` puts the notebooks
+
+
+def colab(repository: str) -> str:
+    """The folder of the plain notebooks as Colab opens it, for a repository on GitHub.
+
+    >>> colab("https://github.com/a/b")
+    'https://colab.research.google.com/github/a/b/blob/gh-pages/colab/'
+    """
+    name = repository.rstrip("/").removeprefix("https://github.com/")
+    return f"https://colab.research.google.com/github/{name}/blob/{BRANCH}/{FOLDER}/"
+
+
+def mended(buttons: list[dict], page: str, repository: str) -> list[dict]:
+    """The theme's buttons, in groups or alone, with another address where one opens Colab."""
+    found = []
+    for button in buttons:
+        if "buttons" in button:
+            button = button | {"buttons": mended(button["buttons"], page, repository)}
+        elif button.get("text") == "Colab":
+            button = button | {"url": f"{colab(repository)}{PurePosixPath(page).name}.ipynb"}
+        found.append(button)
+    return found
+
+
+def mend(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """After the theme, which has its buttons ready at priority 501."""
+    if "header_buttons" in context:
+        repository = app.config.html_theme_options["repository_url"]
+        context["header_buttons"] = mended(context["header_buttons"], page, repository)
+
+
+def setup(app: Sphinx) -> dict:
+    """Called by Sphinx."""
+    app.connect("html-page-context", mend, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
