@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: book test serve bench times student teacher format clean distclean
+.PHONY: book test serve bench times student teacher site pages format clean distclean
 
 book: .venv/installed.stamp
 	@cd book && ../$(BIN)/python -m press.build
@@ -29,6 +29,14 @@ times: .venv/installed.stamp
 
 student teacher: .venv/installed.stamp
 	@cd book && ../$(BIN)/python -m press.editions $@
+
+# The built book, and plain notebooks for Colab beside it, in _build/site.
+site: book
+	@cd book && ../$(BIN)/python -m press.site
+
+# One commit with _build/site on the local branch gh-pages; nothing is pushed.
+pages: site
+	$(BIN)/ghp-import --no-jekyll --branch gh-pages --message "The built book" _build/site
 
 format: .venv/installed.stamp
 	$(BIN)/ruff check --fix .

@@ -71,9 +71,11 @@ def test_one_address_everywhere():
     address = repository.current(ROOT)
     owner, name = address.removeprefix("https://github.com/").split("/")
     links = re.compile(r"github(?:usercontent)?\.com/(?:github/)?([\w.-]+)/" + re.escape(name) + r"(?![\w-])")
+    published = re.compile(r"https://([\w-]+)\.github\.io/" + re.escape(name) + r"(?![\w-])")
     wrong = {}
     for path in repository.text_files(ROOT):
-        owners = set(links.findall(path.read_text("utf-8", errors="replace"))) - {owner}
+        text = path.read_text("utf-8", errors="replace")
+        owners = {*links.findall(text), *published.findall(text)} - {owner}
         if owners:
             wrong[path.relative_to(ROOT).as_posix()] = owners
     assert not wrong
@@ -91,6 +93,7 @@ def checkout(tmp_path):
     )
     (tmp_path / "x.ipynb").write_text("https://colab.research.google.com/github/a/book/blob/main/x.ipynb")
     (tmp_path / "y.md").write_text("https://raw.githubusercontent.com/a/book/main/y git+https://github.com/a/book.git")
+    (tmp_path / "z.md").write_text("https://a.github.io/book/colab/x.whl https://aa.github.io/book")
     (tmp_path / "same.md").write_text("a/book and https://example.org/a/book")
     (tmp_path / "weights.bin").write_bytes(b"\0https://github.com/a/book")
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
@@ -100,13 +103,16 @@ def checkout(tmp_path):
 def test_rewrite(checkout):
     untouched = {name: (checkout / name).read_bytes() for name in ("same.md", "weights.bin")}
     changed = repository.rewrite("https://github.com/new-owner/the.book", checkout)
-    assert [path.as_posix() for path in changed] == ["README.md", "icg/artifacts.py", "x.ipynb", "y.md"]
+    assert [path.as_posix() for path in changed] == ["README.md", "icg/artifacts.py", "x.ipynb", "y.md", "z.md"]
     assert repository.current(checkout) == "https://github.com/new-owner/the.book"
     readme = "é https://github.com/new-owner/the.book/blob/main/x, https://github.com/a/booklet.\r\n"
     assert (checkout / "README.md").read_bytes().decode() == readme
     assert (checkout / "x.ipynb").read_text().startswith("https://colab.research.google.com/github/new-owner/the.book/")
     assert "raw.githubusercontent.com/new-owner/the.book/main" in (checkout / "y.md").read_text()
     assert "new-owner/the.book.git" in (checkout / "y.md").read_text()
+    assert (
+        checkout / "z.md"
+    ).read_text() == "https://new-owner.github.io/the.book/colab/x.whl https://aa.github.io/book"
     assert {name: (checkout / name).read_bytes() for name in untouched} == untouched
     assert repository.rewrite("https://github.com/new-owner/the.book", checkout) == []
     repository.rewrite("https://github.com/a/book", checkout)

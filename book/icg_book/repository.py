@@ -12,6 +12,8 @@ _ADDRESS = re.compile(r"https://github\.com/([A-Za-z0-9][A-Za-z0-9-]*)/([A-Za-z0
 # The places where GitHub, or a service that opens its files, puts OWNER/NAME in an address.
 _BEFORE = r"(?<=github\.com/)|(?<=raw\.githubusercontent\.com/)|(?<=colab\.research\.google\.com/github/)"
 
+_END = r"(?![\w-])(?!\.(?!git\b)\w)"
+
 
 def current(root: str | Path) -> str:
     """The address that the checkout at ``root`` has now.
@@ -48,11 +50,21 @@ def mentions(url: str) -> re.Pattern:
     'https://github.com/c/d.git github.com/a/b-2 x.com/a/b'
     """
     owner, name = _split(url)
-    return re.compile(rf"(?:{_BEFORE}){re.escape(owner)}/{re.escape(name)}(?![\w-])(?!\.(?!git\b)\w)")
+    return re.compile(rf"(?:{_BEFORE}){re.escape(owner)}/{re.escape(name)}{_END}")
+
+
+def pages(url: str) -> re.Pattern:
+    """A pattern for the address of ``url``'s published pages, without its https.
+
+    >>> pages("https://github.com/a/b").sub("c.github.io/d", "https://a.github.io/b/x a.github.io/b-2 aa.github.io/b")
+    'https://c.github.io/d/x a.github.io/b-2 aa.github.io/b'
+    """
+    owner, name = _split(url)
+    return re.compile(rf"(?<![\w.-]){re.escape(owner)}\.github\.io/{re.escape(name)}{_END}")
 
 
 def rewrite(url: str, root: str | Path) -> list[Path]:
-    """Replace the checkout's address by ``url`` in all its text files (GitHub, raw and Colab links alike).
+    """Replace the checkout's address by ``url`` in all its text files (GitHub, raw, Colab and Pages links alike).
 
     Args:
         url: the new address, ``https://github.com/OWNER/NAME``.
@@ -65,12 +77,13 @@ def rewrite(url: str, root: str | Path) -> list[Path]:
         ValueError: ``url`` is not such an address, or ``root`` is not a git checkout of this project.
     """
     owner, name = _split(url)
-    pattern, replacement = mentions(current(root)), f"{owner}/{name}"
+    old_url = current(root)
     changed = {}
     for path in text_files(root):
         # Latin-1 maps bytes to characters one to one, so encoding and line ends stay as they are.
         old = path.read_bytes().decode("latin-1")
-        new = pattern.sub(replacement, old)
+        new = mentions(old_url).sub(f"{owner}/{name}", old)
+        new = pages(old_url).sub(f"{owner}.github.io/{name}", new)
         if new != old:
             changed[path] = new
     for path, new in changed.items():

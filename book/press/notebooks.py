@@ -52,7 +52,7 @@ class Book:
         words = Plain(
             bibliography,
             address=f"{repository}/blob/{config['repository']['branch']}",
-            titles={chapter.file: chapter.title for chapter in chapters},
+            titles={file: chapter.title for chapter in chapters for file in chapter.files},
             labels=labels_of(chapters),
             notebooks=before(repository),
         )
@@ -142,7 +142,7 @@ def reading(book: Book, chapter: Chapter, keep_outputs: bool = False):
     if chapter.exercises:
         rows = "".join(f"| {e.title} | {e.difficulty} | {e.minutes} |\n" for e in chapter.exercises)
         text = f"| exercise | difficulty | minutes |\n|---|---|--:|\n{rows}\n"
-        text += f"They are in [a notebook of their own]({book.words.notebooks}{chapter.files[1]})."
+        text += f"They are in [a notebook of their own]({chapter.files[1]})."
         cells.insert(chapter.exercises[0].start, markdown(text, "exercises"))
     notebook = new_notebook(cells=cells)
     notebook, _ = TagRemovePreprocessor(remove_cell_tags=set(PARTS), enabled=True).preprocess(notebook, {})
@@ -159,9 +159,9 @@ def practice(book: Book, chapter: Chapter, solved: bool = False, notes: bool = F
         notes: whether there are notes for the teacher.
         links: whether the notebook of exercises names that of the solutions.
     """
-    chapter_file, exercises, solutions = (book.words.notebooks + file for file in chapter.files)
+    file, exercises, solutions = chapter.files
     text = f"# {'Solutions' if solved else 'Exercises'}: {chapter.title}\n\n"
-    text += f"The chapter is [{chapter.title}]({chapter_file}). "
+    text += f"The chapter is [{chapter.title}]({file}). "
     if solved:
         text += f"The exercises alone, to work on, are in [another notebook]({exercises})."
     elif links:

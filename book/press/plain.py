@@ -147,7 +147,7 @@ class Plain:
     Attributes:
         bibliography: pybtex entries by key.
         address: of the repository's files, for links to what is no notebook.
-        titles: of the chapters, by the names of their files.
+        titles: of the chapters, by the names of their notebooks.
         labels: what a label stands for, in words; the title of its chapter; the files that show it.
         notebooks: what stands before the name of a notebook in a link to it.
     """

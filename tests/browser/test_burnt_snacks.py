@@ -248,7 +248,8 @@ def test_the_lab_is_a_picture_with_a_link_to_where_it_lives(chapter):
     assert "attribution" in lab.locator("img").get_attribute("alt")
     link = lab.locator("figcaption a")
     assert re.fullmatch(
-        r"https://colab\.research\.google\.com/github/.+/book/burnt_snacks\.ipynb", link.get_attribute("href")
+        r"https://colab\.research\.google\.com/github/.+/blob/gh-pages/colab/burnt_snacks\.ipynb",
+        link.get_attribute("href"),
     )
     controls = "input, select, button:not(.copybtn), .jupyter-widgets, script[type*='jupyter.widget']"
     assert lab.locator(controls).count() == 0

@@ -128,7 +128,8 @@ def test_students_get_exercises_without_solutions(written, chapter):
         assert exercise.check is None or f"checks.accept({exercise.stub})" in everything
     assert sum(cell.source.count("hint</summary>") for cell in notebook.cells) == 2 * len(chapter.exercises)
     expected = [cell.id for cell in needed(chapter)]
-    expected += [cell.id for cell in chapter.notebook.cells if {"exercise", "stub", "hints"} & set(cell.metadata.tags)]
+    for exercise in chapter.exercises:
+        expected += [cell.id for cell in chapter.notebook.cells[exercise.start : exercise.start + 3]]
     assert [cell.id for cell in notebook.cells if not cell.id.startswith("edition-")] == expected
     assert f"]({chapter.file})" in notebook.cells[0].source and notebook.cells[0].source.startswith("# Exercises: ")
 
@@ -293,10 +294,8 @@ def test_both_editions_of_a_small_book(checkout):
     assert (trial, text) == ("checks.check_double(my_double)", "See (Viégas and Lee, 2017).")
     assert "- Adding two." in note
     assert "- “You add two: \\* means product.”\n- “Expected a double, got {answer} for `2 * x`.”" in note
-    assert re.fullmatch(
-        r"## References\n\n- Fernanda Viégas and Su.{1,2}Lee.* The First.* \[arXiv:1\]\(https://arxiv.org/abs/1\).*",
-        references.replace("\\", ""),
-    )
+    work = references.replace("\\", "").removeprefix("## References\n\n")  # pybtex escapes more than it must
+    assert work == "- Fernanda Viégas and Su-In Lee. The First. 2017. [arXiv:1](https://arxiv.org/abs/1)."
     readme = {kind: (folder / "README.md").read_text("utf-8") for kind, folder in out.items()}
     row = "| [Doubles](doubles.ipynb) | 7 | [1](doubles-exercises.ipynb) | 5 |"
     assert f"{row}\n" in readme["student"]
@@ -538,7 +537,7 @@ def test_what_is_wrong_is_told_and_nothing_written(checkout, name):
     "again, message", [({"name": "my_b"}, "label, got ex-double"), ({"label": "ex-b"}, "my_double")]
 )
 def test_names_are_unique_in_the_whole_book(checkout, again, message):
-    with pytest.raises(ValueError, match=rf"^b\.ipynb.*{message}, as in a\.ipynb"):
+    with pytest.raises(ValueError, match=rf"^b\.ipynb.*{message}, as in a(-exercises)?\.ipynb"):
         editions.write("student", root=checkout(a=exercise(), b=exercise(**again)))
 
 
