@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 
+from press import classroom
 from press.chapters import ROOT
 from press.notebooks import Book, practice, reading
 from press.solutions import run_all
@@ -95,6 +96,8 @@ def main(arguments: list[str] | None = None) -> int:
             for line in run_all(Book.read()):
                 print(line, flush=True)
         folder = write(options.edition, options.out)
+        if options.edition == "teacher":
+            classroom.write(folder)
     except ValueError as error:
         print(f"No {options.edition} edition: {error}", file=sys.stderr)
         return 1

@@ -577,3 +577,9 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "No student edition: expected another folder" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         editions.main(["parents"])
+
+    monkeypatch.setattr(editions, "run_all", lambda book: ["a-solutions.ipynb: 5 solutions run, and right"])
+    assert editions.main(["teacher", "--out", str(tmp_path / "teacher")]) == 0
+    assert "a-solutions.ipynb: 5 solutions run, and right\n" in capsys.readouterr().out
+    assert (tmp_path / "teacher" / "burnt_snacks-solutions.ipynb").exists()
+    assert (tmp_path / "teacher" / "handout.md").exists()  # the teacher's pack
