@@ -312,20 +312,23 @@ class Values(Check):
         otherwise: said with the smallest failing case if no hint fits.
         tolerance: how far off a number may be.
         hints: each with a mistaken answer (or several): it fits who gives the same numbers in all cases.
+        also: other right answers, where the task leaves a choice; an answer must agree with one of them in all cases.
     """
 
     cases: Callable[[int], list[tuple]]
     returns: str | tuple[str, ...]
     otherwise: str
     tolerance: float = 1e-4
+    also: tuple[Callable, ...] = ()
 
     def examine(self, asked: Callable, seed: int) -> None:
-        right = [self._parts(self.reference(*case)) for case in self.cases(seed)]
         answers = [asked(*case) for case in self.cases(seed)]
         found = [self._parts(answer) for answer in answers]
-        wrong = [not self._same(*each) for each in zip(found, right, answers, strict=True)]
-        if not any(wrong):
-            return
+        for answer in (*self.also, self.reference):
+            right = [self._parts(answer(*case)) for case in self.cases(seed)]
+            wrong = [not self._same(*each) for each in zip(found, right, answers, strict=True)]
+            if not any(wrong):
+                return
         for hint, mistakes in self.hints.items():
             for mistake in mistakes if isinstance(mistakes, tuple) else (mistakes,):
                 if self._made(mistake, found, right, seed):

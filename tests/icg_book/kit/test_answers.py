@@ -106,6 +106,21 @@ def test_several_things_are_asked_for_by_name():
         assert str(refused.value).startswith(said)
 
 
+def test_where_the_task_leaves_a_choice_one_answer_must_hold_in_all_cases():
+    end = Values(
+        task="", stub="my_end_test", reference=lambda x: int(x > 0), cases=lambda seed: [(-2,), (0,), (0,), (3,)],
+        returns="0 or 1", praise="Right", otherwise="0 below zero, 1 above, and one of them at zero.", hints={},
+        also=(lambda x: int(x >= 0),),
+    )  # fmt: skip
+    end(lambda x: x > 0)
+    end(lambda x: x >= 0)
+    with pytest.raises(NotYet, match="0 below zero.*\nFor x = 0 it returned 0.5"):
+        end(lambda x: 0.5 + 0.5 * ((x > 0) - (x < 0)))
+    here = iter([0, 0, 1, 1])
+    with pytest.raises(NotYet, match="For x = 0 it returned 1"):
+        end(lambda x: next(here))
+
+
 def test_what_was_seen_fills_in_the_hints_of_a_property():
     even = Property(
         task="", stub="my_even_test", reference=lambda: 4, praise="Right: even.",
