@@ -43,6 +43,11 @@ def styles(answer):
         yield tensor.float()
 
 
+def pick(answers: list, k: int):
+    """The answer in style number k; cases of other shapes have fewer styles."""
+    return answers[k % len(answers)]
+
+
 def shared_tests(cases: dict, family=None, right_anyway=None, survivors=None) -> dict:
     """Tests by name, for ``{check: ([right answer, …], {hint: wrong answer})}``; hints are regular expressions.
 
@@ -69,7 +74,7 @@ def shared_tests(cases: dict, family=None, right_anyway=None, survivors=None) ->
         right = check.reference(*first)
         right = tuple(right) if not isinstance(check.returns, str) else right
         for k in range(len(list(styles(right)))):
-            check(lambda *a, k=k: list(styles(check.reference(*a)))[k])
+            check(lambda *a, k=k: pick(list(styles(check.reference(*a))), k))
         capsys.readouterr()
 
     @pytest.mark.parametrize("check, hint", [(check, hint) for check in cases for hint in cases[check][1]])
