@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from checking import KILLED
+from mutants import wrong_answers
 
 import icg
-from icg_book.kit.answers import NotYet
+from icg_book.kit.answers import NotYet, Values
 from press.chapters import read_chapter
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +124,40 @@ def test_the_lines_of_the_stub_work_when_the_hash_is_taken_away(chapter, exercis
     banner, *_, last = capsys.readouterr().out.strip().split("\n")
     assert exercise.stub in banner and "accepted, not solved" in banner
     assert last.startswith("Accepted, not solved")
+
+
+# ---- wrong answers made of the right one
+
+# Mutants of a solution that are right answers, too, with the reason; by the name of the stub.
+RIGHT_ANYWAY: dict[str, dict[str, str]] = {
+    "my_farthest_point": {"LtE$": "in the middle both ends are equally far"},
+    "my_icg": {"left operand only|'0.5': 0.5 -> (0|1.0)": "the task leaves the rule open: left or right ends"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.file)
+def test_mutants_of_the_solutions_are_refused(chapter, capsys):
+    """What a reader writes looks like a solution: changed in one place, it must be refused."""
+    killed, passed = 0, []
+    for exercise in chapter.exercises:
+        check = getattr(checks_of(chapter), exercise.check or "", None)
+        if not isinstance(check, Values):
+            continue  # other numbers may be as right: the tests of the chapter's checks know which
+        known, source = kernel(chapter, exercise), solution(chapter, exercise)
+        for what, mutant in wrong_answers(check, source, known):
+            if any(re.search(known, what) for known in RIGHT_ANYWAY.get(exercise.stub, {})):
+                continue
+            try:
+                check(mutant)
+            except NotYet:
+                killed += 1
+            else:
+                passed.append((exercise.stub, what))
+    with capsys.disabled():
+        print(f"\n{chapter.file}: {killed} of {killed + len(passed)} mutants of solutions refused", *passed, sep="\n  ")
+    assert killed >= KILLED * (killed + len(passed)) and not passed
+    assert killed > 20
 
 
 # ---- exercises without a check
