@@ -4,7 +4,7 @@ PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: book test serve bench times student teacher site pages format clean distclean
+.PHONY: book test serve bench times student teacher assignments grade site pages format clean distclean
 
 book: .venv/installed.stamp
 	@cd book && ../$(BIN)/python -m press.build
@@ -30,6 +30,18 @@ times: .venv/installed.stamp
 student teacher: .venv/installed.stamp
 	@cd book && ../$(BIN)/python -m press.editions $@
 
+# An nbgrader course in _build/assignments, for all chapters or some: `make assignments CHAPTERS="shapley mnist"`. More:
+# SEED=1 repeats the hidden cases, COURSE=FOLDER is another place, NO_CHECK=1 does not run the solutions first.
+assignments: .venv/class.stamp
+	@PYTHONPATH=book $(BIN)/python -m press.assignments $(CHAPTERS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(COURSE),--course "$(COURSE)") $(if $(NO_CHECK),--no-check)
+
+# Grades what students hand in: `make grade SUBMISSIONS=FOLDER`. FORCE=1 grades again what is unchanged.
+grade: .venv/class.stamp
+	@test -n "$(SUBMISSIONS)" || { echo "expected SUBMISSIONS=FOLDER, with STUDENT/CHAPTER.ipynb in it" >&2; exit 1; }
+	@PYTHONPATH=book $(BIN)/python -m press.grade "$(SUBMISSIONS)" \
+		$(if $(COURSE),--course "$(COURSE)") $(if $(FORCE),--force)
+
 # The built book, and plain notebooks for Colab beside it, in _build/site.
 site: book
 	@cd book && ../$(BIN)/python -m press.site
@@ -49,8 +61,11 @@ clean:
 distclean: clean
 	rm -rf .venv
 
-.venv/installed.stamp: pyproject.toml
+# For a class nothing of the book's own build is needed.
+.venv/installed.stamp: EXTRAS = book,test
+.venv/class.stamp: EXTRAS = class
+.venv/installed.stamp .venv/class.stamp: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[book,test]'
+	$(BIN)/python -m pip install --quiet --editable '.[$(EXTRAS)]'
 	@touch $@

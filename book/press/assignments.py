@@ -1,8 +1,8 @@
 """Graded assignments: `make assignments` writes an nbgrader course, one notebook for each chapter.
 
-In `source/` each exercise has its solution and a test: a visible part, which is the exercise's check, and a hidden part,
-which asks in other cases (icg_book/kit/grading.py). nbgrader makes `release/` of it, without solutions and hidden tests,
-and `gradebook.db`. `press.grade` grades what comes back.
+In `source/` each exercise has its solution, and its check as a test, with a hidden part that asks in other cases
+(icg_book/kit/grading.py). nbgrader makes `release/` of it, without solutions and hidden tests, and `gradebook.db`.
+`press.grade` grades what comes back.
 """
 
 import argparse
@@ -243,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-check", action="store_true", help="do not run the solutions against their tests")
     options = parser.parse_args(arguments)
     try:
-        write(options.chapters, options.course.resolve(), options.seed, not options.no_check)
+        write(options.chapters, options.course.expanduser().resolve(), options.seed, not options.no_check)
     except ValueError as error:
         print(f"\nNo assignment: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
 """Grades what students hand in: `make grade SUBMISSIONS=FOLDER`, after `make assignments`.
 
 The folder, or a zip of it, holds STUDENT/CHAPTER.ipynb, STUDENT/CHAPTER/CHAPTER.ipynb or STUDENT_CHAPTER.ipynb.
-nbgrader puts locked cells back as they were, runs each notebook, and grades it; `grades.csv` and `feedback/` are written
-into the course's folder. What was graded already, and is unchanged since, is left alone.
+nbgrader puts locked cells back as they were, runs each notebook, and grades it. `grades.csv` and `feedback/` lie in the
+course's folder. What was graded already, and is unchanged since, is left alone.
 
 The code that is run is the students'. It can do whatever you can: where you do not trust it, grade in a container.
 """
@@ -240,7 +240,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="grade again what is unchanged")
     options = parser.parse_args(arguments)
     try:
-        rows, _ = grade(options.submissions.resolve(), options.course.resolve(), options.force)
+        places = (path.expanduser().resolve() for path in (options.submissions, options.course))
+        rows, _ = grade(*places, options.force)
     except ValueError as error:
         print(f"Nothing graded: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
 """Hidden tests of assignments: an exercise's check, asked in other cases, by code that the notebook has not changed.
 
 An answer is graded in the process in which it was written, where everything can be replaced: checks, this module, the
-library. So a hidden test first sets aside what is loaded of both packages, and imports them anew, from their files. That
-keeps honest people honest. Who changes PyTorch or Python itself can fool any test in the same process.
+library. So a hidden test first sets aside what is loaded of both packages, and imports them anew, from their files.
+There it ends: who changes PyTorch or Python itself can fool any test in the same process.
 """
 
 import importlib
