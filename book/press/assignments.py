@@ -27,7 +27,7 @@ from traitlets.config import PyFileConfigLoader
 from icg_book.kit.grading import FRESH, RIGHT
 from press.chapters import ROOT, Chapter, Exercise, at
 from press.needs import FENCED, needed
-from press.plain import Book
+from press.notebooks import Book
 
 COURSE = ROOT / "_build" / "assignments"
 CONFIG = "nbgrader_config.py"
@@ -37,6 +37,11 @@ TIMEOUT = 120  # seconds for each cell
 
 
 # ---- the notebook of a chapter ------------------------------------------------------------------------------------
+
+
+def read() -> Book:
+    """The book; links between its notebooks lead to the repository."""
+    return Book.read(ROOT, before=lambda repository: f"{repository}/blob/main/book/")
 
 
 def points(exercise: Exercise) -> int:
@@ -85,7 +90,7 @@ def head(book: Book, chapter: Chapter) -> str:
 # {chapter.title}
 
 **Exercises to hand in**, {sum(map(points, chapter.exercises))} points in all. They belong to
-[this chapter]({book.address}/book/{chapter.file}). Keep the name of this notebook.
+[this chapter]({book.words.address}/book/{chapter.file}). Keep the name of this notebook.
 
 - Edit only the cells that begin with `# Your answer`. You may add cells of your own. All others are put back as they
   were before your answers are graded.
@@ -100,7 +105,7 @@ def assignment(book: Book, chapter: Chapter, draw: random.Random):
     """The source notebook of a chapter's assignment, with solutions and hidden tests.
 
     Args:
-        book: the book, for what its texts refer to.
+        book: the book, for what its texts refer to; its notebooks lie elsewhere, so links need their address.
         chapter: the chapter.
         draw: draws the seeds of the hidden cases.
 
@@ -108,21 +113,20 @@ def assignment(book: Book, chapter: Chapter, draw: random.Random):
         ValueError: a solution that does not answer its stub, or a text without a plain form.
     """
     name, cited = Path(chapter.file).stem, set()
-
-    def plain(source: str) -> str:
-        text = book.plain(source, chapter, cited)
-        return re.sub(r"\]\((?=\w+\.ipynb)", f"]({book.address}/book/", text)  # no other chapter is beside this one
-
     cells = [marked(new_markdown_cell(head(book, chapter), id="assignment"), "assignment")]
     for cell in needed(chapter, *(exercise for exercise in chapter.exercises if exercise.check)):
         cells.append(marked(new_code_cell(cell.source, id=cell.id, metadata=cell.metadata), f"needed-{cell.id}"))
+    if chapter.introduction:
+        text = book.words.plain(chapter.introduction, chapter.files[1], cited)
+        cells.append(marked(new_markdown_cell(text, id="introduction"), "introduction"))
     for exercise in chapter.exercises:
         task, stub, hints, solution = (copy.deepcopy(c) for c in chapter.notebook.cells[exercise.start :][:4])
         with at(f"{chapter.file}, {exercise.label}"):
             earns = f"{points(exercise)} points" if exercise.check else "for discussion, no points"
-            text = plain(task.source.replace(" minutes.*", f" minutes; {earns}.*", 1))
-            for cell, source in ((task, text), (hints, plain(hints.source))):
-                cells.append(marked(new_markdown_cell(source, id=cell.id), f"text-{cell.id}"))
+            task.source = task.source.replace(" minutes.*", f" minutes; {earns}.*", 1)
+            for cell in (task, hints):
+                text = book.words.plain(cell.source, chapter.files[1], cited)
+                cells.append(marked(new_markdown_cell(text, id=cell.id), f"text-{cell.id}"))
             if not exercise.check:
                 continue
             code = solved(stub.source, "\n".join(FENCED.findall(solution.source)), exercise.stub)
@@ -134,8 +138,8 @@ def assignment(book: Book, chapter: Chapter, draw: random.Random):
         cell = new_code_cell(test, id=f"{exercise.label}-test"[:64])
         cells.append(marked(cell, exercise.label, grade=True, points=points(exercise)))
     if cited:
-        works = "\n".join(sorted(f"- {book.work(key)}" for key in cited))
-        cells.append(marked(new_markdown_cell(f"## References\n\n{works}", id="references"), "references"))
+        text = f"## References\n\n{book.words.works(cited)}"
+        cells.append(marked(new_markdown_cell(text, id="references"), "references"))
     notebook = new_notebook(cells=cells, metadata=chapter.notebook.metadata)
     nbformat.validate(notebook)
     return notebook
@@ -208,7 +212,7 @@ def write(names: list[str], folder: Path = COURSE, seed: int | None = None, chec
     Raises:
         ValueError: no such chapter, or one of which no assignment can be made.
     """
-    book = Book.read(ROOT)
+    book = read()
     chapters = {Path(chapter.file).stem: chapter for chapter in book.chapters}
     if unknown := [name for name in names if name not in chapters]:
         raise ValueError(f"expected chapters among {', '.join(chapters)}, got {', '.join(unknown)}")

@@ -20,10 +20,8 @@ from nbgrader.utils import determine_grade
 
 from icg_book.kit import answers, grading
 from press import assignments, grade
-from press.plain import Book
 
-ROOT = Path(__file__).resolve().parents[2]
-BOOK = Book.read(ROOT)
+BOOK = assignments.read()
 CHAPTERS = {Path(chapter.file).stem: chapter for chapter in BOOK.chapters}
 MARKERS = re.compile(r"###|\bseeds\b|\bgraded\(|HIDDEN|SOLUTION")
 
@@ -58,6 +56,7 @@ def test_every_checked_exercise_has_an_answer_and_a_test(name, sources):
     for exercise, cell, worth in zip(checked, found["answer"], expected, strict=True):
         assert cell.source.startswith(f"# Your answer: {exercise.title}\n") and f"def {exercise.stub}(" in cell.source
         assert f"{exercise.difficulty.capitalize()}, {exercise.minutes} minutes; {worth} points." in text
+    assert CHAPTERS[name].introduction[:20] in text
     assert text.count("for discussion, no points") == len(CHAPTERS[name].exercises) - len(checked)
 
 
