@@ -1,7 +1,7 @@
 """A chapter's MyST as plain Markdown, which reads well in Jupyter and Colab.
 
-The book's own markup (directives, citations, references) stays raw there. The parser is the book's; what is no such
-markup stays as it is, to the byte.
+The book's own markup (directives, citations, references) stays raw there. The parser reads as the book's does; what is
+no such markup stays as it is, to the byte.
 """
 
 import itertools
@@ -11,12 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from markdown_it.renderer import RendererHTML
+from markdown_it import MarkdownIt
 from markdown_it.rules_inline import image, link
 from markdown_it.token import Token
+from mdit_py_plugins.amsmath import amsmath_plugin
+from mdit_py_plugins.colon_fence import colon_fence_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+from mdit_py_plugins.front_matter import front_matter_plugin
+from mdit_py_plugins.myst_blocks import myst_block_plugin
+from mdit_py_plugins.myst_role import myst_role_plugin
 from mdit_py_plugins.myst_role.index import myst_role
-from myst_parser.config.main import MdParserConfig
-from myst_parser.parsers.mdit import create_md_parser
 from pybtex.plugin import find_plugin
 from pybtex.richtext import Text
 
@@ -52,8 +57,17 @@ def located(rule: Callable) -> Callable:
     return rule_and_note
 
 
-PARSER = create_md_parser(
-    MdParserConfig(enable_extensions={"amsmath", "colon_fence", "dollarmath"}, dmath_double_inline=True), RendererHTML
+# As myst_parser's create_md_parser puts it together, without Sphinx, which that needs.
+PARSER = (
+    MarkdownIt("commonmark")
+    .enable("table")
+    .use(front_matter_plugin)
+    .use(myst_block_plugin)
+    .use(myst_role_plugin)
+    .use(footnote_plugin, inline=False)
+    .use(colon_fence_plugin)
+    .use(dollarmath_plugin, double_inline=True)
+    .use(amsmath_plugin)
 )
 for name, rule in {"myst_role": myst_role, "link": link, "image": image}.items():
     PARSER.inline.ruler.at(name, located(rule))
