@@ -9,6 +9,7 @@ import csv
 import json
 import random
 import re
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -21,6 +22,7 @@ from nbgrader.utils import determine_grade
 from icg_book.kit import answers, grading
 from press import assignments, grade
 
+ROOT = Path(__file__).resolve().parents[2]
 BOOK = assignments.read()
 CHAPTERS = {Path(chapter.file).stem: chapter for chapter in BOOK.chapters}
 MARKERS = re.compile(r"###|\bseeds\b|\bgraded\(|HIDDEN|SOLUTION")
@@ -92,6 +94,13 @@ def test_solved_keeps_the_stub_after_the_solution():
     assert before + rest.split(end)[1] == start
     with pytest.raises(ValueError, match="expected a function my_b"):
         assignments.solved(stub, solution, "my_b")
+
+
+def test_nothing_of_the_books_own_build_is_needed():
+    """`pip install '.[class]'` is enough: no Sphinx, no Jupyter Book."""
+    blocked = "sphinx docutils jupyter_book myst_parser myst_nb jupyter_cache".split()
+    code = f"import sys; sys.modules |= dict.fromkeys({blocked}); import press.assignments as a, press.grade; a.read()"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "book", check=True)
 
 
 # ---- hidden tests, without a notebook
