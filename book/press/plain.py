@@ -1,7 +1,7 @@
 """A chapter's MyST as plain Markdown, which reads well in Jupyter and Colab.
 
-The book's own markup (directives, citations, references) stays raw there. The parser reads as the book's does; what is
-no such markup stays as it is, to the byte.
+The book's own markup (directives, citations, references) stays raw there. It is read as the book reads it; what is no
+such markup stays as it is, to the byte.
 """
 
 import itertools
