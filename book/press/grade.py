@@ -218,16 +218,10 @@ def grade(path: Path, folder: Path = COURSE, force: bool = False) -> tuple[list[
 
 def table(rows: list[dict]) -> str:
     """Points by student and chapter, for the terminal."""
-    head = ["student", "assignment", "points", "    of", ""]
-    lines = [head] + [
-        [
-            one["student_id"],
-            one["assignment"],
-            *(f"{one.get(k, '-'):>6}" for k in ("score", "max_score")),
-            one["remark"],
-        ]
-        for one in rows
-    ]
+    lines = [["student", "assignment", "points", "    of", ""]]
+    for one in rows:
+        points, most = (f"{one[key]:6g}" if key in one else "     -" for key in ("score", "max_score"))
+        lines.append([one["student_id"], one["assignment"], points, most, one["remark"]])
     widths = [max(len(line[column]) for line in lines) for column in range(4)] + [0]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
@@ -249,7 +243,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
         return 130
     print(
-        f"\n{table(rows)}\n\n{options.course / 'grades.csv'}; a page for each student in {options.course / 'feedback'}"
+        f"\n{table(rows)}\n\nPoints by exercise: {options.course / 'grades.csv'}; pages to hand back: feedback/ there"
     )
     return 0
 
