@@ -27,7 +27,7 @@ bench: .venv/installed.stamp
 times: .venv/installed.stamp
 	@cd book && ../$(BIN)/python -m press.times $(CHAPTERS)
 
-student teacher: .venv/installed.stamp
+student teacher: .venv/class.stamp
 	@cd book && ../$(BIN)/python -m press.editions $@
 
 # An nbgrader course in _build/assignments, for all chapters or some: `make assignments CHAPTERS="shapley mnist"`. More:

@@ -4,34 +4,20 @@ Jupyter Book keys its execution cache on a notebook's own code, so after a chang
 it would show old results. Here the cache is also keyed on the content of all three and on the installed packages.
 """
 
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from importlib.metadata import distributions
 from pathlib import Path
 
 from jupyter_cache import get_cache
 
 from press.chapters import ROOT, read_chapter
+from press.digests import BUILD, digest
 
-BUILD = ROOT / "_build"
 INDEX = BUILD / "html" / "book" / "index.html"
-
-
-def digest(*names: str) -> str:
-    """A hash of the names and contents of these files and folders, and of the installed packages."""
-    total = hashlib.sha256(repr(sorted({f"{d.name} {d.version}" for d in distributions()})).encode())
-    for name in names:
-        path = ROOT / name
-        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            relative = file.relative_to(ROOT)
-            if file.is_file() and not any(part == "__pycache__" or part.startswith(".") for part in relative.parts):
-                total.update(f"{relative.as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
 
 
 def read(file: Path) -> str:

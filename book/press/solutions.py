@@ -12,8 +12,8 @@ from collections.abc import Iterator
 
 from nbclient import NotebookClient
 
-from press.build import BUILD, digest
 from press.chapters import ROOT, Chapter
+from press.digests import BUILD, digest
 from press.notebooks import Book, practice
 
 
