@@ -84,7 +84,17 @@ def reseeded(c, g):
     return torch.rand(c.shape, generator=torch.Generator().manual_seed(g.initial_seed()))
 
 
+def moved_on(c, g):
+    """Every image meets the dice of the first one, moved on by a row."""
+    first = rand(c[0], g)
+    return torch.stack([first.roll(k, 1) for k in range(len(c))])
+
+
 DAMAGE_WRONG = {
+    "keep everything": lambda x, c, d, g: x.clone(),
+    "keep nothing": lambda x, c, d, g: d.clone(),
+    "Draw one random number for each position of each image": by_dice(moved_on),
+    "certainty 0.1 you keep [0-7]%": lambda x, c, d, g: torch.where(rand(x, g).mean(1, keepdim=True) < c, x, d),
     "You mix original and replacement": lambda x, c, d, g: c * x + (1 - c) * d,
     "wrong way round": lambda x, c, d, g: torch.where(rand(c, g) < c, d, x),
     "You cut at one value": lambda x, c, d, g: torch.where(c > 0.5, x, d),
@@ -183,12 +193,12 @@ def swapped(v, g):
 
 
 EXCHANGE_WRONG = {
-    "in a batch of 2. A random order": lambda v, g: v[torch.randperm(len(v), generator=g)],
-    "Some image gets itself, in a batch of 2": turned_by(lambda n, g: torch.randint(n, (), generator=g)),
-    "in a batch of 2. A random": turned_by(lambda n, g: torch.randint(1, n + 1, (), generator=g)),
-    "in a batch of 3": lambda v, g: v.flip(0),
-    "in a batch of 2. A": turned_by(lambda n, g: 2),
-    "in a batch of 5": lambda v, g: swapped(v, g) if len(v) != 5 else v[[1, 0, 3, 2, 4]],
+    "Some image gets itself, in a batch of 2. A random": lambda v, g: v[torch.randperm(len(v), generator=g)],
+    "Now and then every image gets itself, in a batch of 2": turned_by(lambda n, g: torch.randint(n, (), generator=g)),
+    "Now and then every": turned_by(lambda n, g: torch.randint(1, n + 1, (), generator=g)),
+    "itself, in a batch of 3. Everybody": lambda v, g: v.flip(0),
+    "every image gets itself, in a batch of 2. Leave": turned_by(lambda n, g: 2),
+    "itself, in a batch of 5. Everybody": lambda v, g: swapped(v, g) if len(v) != 5 else v[[1, 0, 3, 2, 4]],
     "drawn with replacement": lambda v, g: v[torch.randint(len(v), (len(v),), generator=g)],
     "Some images are used twice": someone_else,
     "used twice and others not": lambda v, g: (
@@ -335,7 +345,8 @@ def spread(p):
 ABSENCE_WRONG = {
     "at certainty 1": lambda m, v: at_zero(m, v, 1.0).std(0).mean(),
     "happens at certainty 0": lambda m, v: m(join(v)).softmax(1).std(0, correction=0).mean(),
-    "set the values to 0 as well": lambda m, v: at_zero(m, torch.zeros_like(v)).std(0).mean(),
+    "Your number is always 0": lambda m, v: at_zero(m, torch.zeros_like(v)).std(0).mean(),
+    "look at each class by itself": lambda m, v: at_zero(m, v).mean(1).std(),
     "You take logits": lambda m, v: m(join(v, 0.0)).std(0).mean(),
     "logarithms of probabilities": lambda m, v: m(join(v, 0.0)).log_softmax(1).std(0).mean(),
     "add up to 1 over the inputs": lambda m, v: m(join(v, 0.0)).softmax(0).std(0).mean(),
@@ -486,19 +497,18 @@ def faded_family(seed):
     return [(f, torch.randn(1, 2, 2, generator=source, dtype=torch.float64)) for _ in range(2)]
 
 
+FAMILY = {
+    checks.check_damage: (damage_family, lambda answer: answer),
+    checks.check_exchange: (exchange_family, lambda answer: answer),
+    checks.check_faded: (
+        faded_family,
+        lambda model: model(torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)),
+    ),
+}
 globals().update(
     shared_tests(
         ALL,
-        family={
-            checks.check_damage: (damage_family, lambda answer: answer),
-            checks.check_exchange: (exchange_family, lambda answer: answer),
-            checks.check_faded: (
-                faded_family,
-                lambda model: model(
-                    torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-                ),
-            ),
-        },
+        family=FAMILY,
         right_anyway={checks.check_exchange: {"1 -> -1": "the circle turned the other way round"}},
     )
 )
