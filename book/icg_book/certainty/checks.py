@@ -76,12 +76,12 @@ def _observe_damage(asked, seed: int) -> SimpleNamespace:
     seen.unknown_kept, seen.unknown_lost = share[0.0] > 0, share[0.0] == 0
     seen.reversed = share[1.0] == 0 and share[0.0] == 1
     seen.all_kept, seen.all_lost = bool(kept.all()), not bool(kept.any())
-    seen.cut = share[0.3] in (0, 1) and share[0.7] in (0, 1)
 
     even = torch.full((6, 1, 4, 5), 0.5)
     generators = [_seeded(1000 * seed + s) for s in range(100)]
     drawn = torch.stack([torch.stack([ask(even, 2, g) for _ in range(2)]) for g in generators])  # (100, 2, 6, 4, 5)
     varied = bool(drawn.any()) and not bool(drawn.all())
+    seen.cut = not varied and share[0.3] in (0, 1) and share[0.7] in (0, 1)
     again = torch.stack([ask(even, 2, _seeded(1000 * seed + s)) for s in range(10)])
     seen.repeatable = torch.equal(again, drawn[:10, 0])
     seen.seed_ignored = varied and bool((drawn == drawn[:1]).all())

@@ -108,7 +108,7 @@ DAMAGE_WRONG = {
     "kept, although nothing is known": by_dice(lambda c, g: rand(c, g) * 1.05 - 0.05),
     "certainty 0.1 you keep [123]%": lambda x, c, d, g: torch.where(rand(c, g) < c**2, x, d),
     "certainty 0.1 you keep 3.%": lambda x, c, d, g: torch.where(rand(c, g) < c**0.5, x, d),
-    "certainty 0.5 you keep 75%": lambda x, c, d, g: torch.where(
+    "certainty 0.5 you keep 7[456]%": lambda x, c, d, g: torch.where(
         torch.minimum(rand(c, g), torch.where(c == 0.5, rand(c, g), torch.ones(()))) < c, x, d
     ),
     "Draw from the generator that is passed in.$": by_dice(lambda c, g: torch.rand(c.shape)),
