@@ -14,7 +14,7 @@ from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
 from icg.coalitions import coalitions
 from icg.shapley import certainty_game, certainty_shap
-from icg_book.kit.answers import NotYet, Property, Values, close, fits, numbers, written
+from icg_book.kit.answers import NotYet, Property, Values, close, numbers, written
 from icg_book.kit.answers import accept as accept
 from icg_book.local_minimum.experiment import compare
 from icg_book.scenarios.local_minimum import PAPER_INPUT, SIZE, component_score, ideal_shap, total_score
@@ -238,7 +238,7 @@ def _boundary_cases(seed: int) -> list[tuple]:
     square, cube = 0.4 / between(0, 0.67, 0.87) ** 2, 0.4 / between(1, 0.7, 0.85) ** 3
     up = 80 * between(2, 0.43, 0.53)
     down = 200 * between(3, 0.3, 0.45)
-    flat = 0.01 / between(4, 0.65, 0.97) ** 3
+    flat, fall = 0.03 / between(4, 0.65, 0.9) ** 3, 0.03 / between(7, 0.55, 0.8) ** 3
     phase = between(5, 0.1, 0.5)
     turning = 3.6 * between(6, 0.88, 0.96)
 
@@ -255,7 +255,8 @@ def _boundary_cases(seed: int) -> list[tuple]:
         (waves(14), 0.2, 0.5),
         (_output(f"sigmoid(80 b - {up:.2f})", lambda b: torch.sigmoid(80 * b - up)), 0.4, 0.7),
         (_output(f"0.1 + 0.85 sigmoid({down:.2f} - 200 b)", lopsided), 0.0, 1.0),
-        (_output(f"0.49 + {flat:.4f} b³", lambda b: 0.49 + flat * b**3), 0.2, 1.0),
+        (_output(f"0.47 + {flat:.4f} b³", lambda b: 0.47 + flat * b**3), 0.2, 1.0),
+        (_output(f"0.53 - {fall:.4f} b³", lambda b: 0.53 - fall * b**3), 0.1, 0.9),
         (_output(f"0.5 - {turning:.4f} b² + 3.6 b³", lambda b: 0.5 - turning * b**2 + 3.6 * b**3), 0.05, 1.0),
     ]
 
@@ -572,7 +573,7 @@ def _agn(values: Tensor) -> Tensor:
 def _observe_charged_input(asked, seed: int) -> SimpleNamespace:
     """Exact SHAP and AGN of the components near the minimum; of these, ``shap`` and ``agn`` of the most promising."""
     answer = numbers(asked(), "six numbers")
-    if not fits(answer, torch.zeros(SIZE)):
+    if answer.numel() != SIZE:
         raise NotYet(f"Return six numbers, one for each component; yours have shape {tuple(answer.shape)}.")
     values = answer.reshape(1, 1, SIZE)
     if not bool(((values >= 0) & (values <= 1)).all()):

@@ -348,7 +348,7 @@ INPUT_WRONG = {
     "hardly ever changes the class": lambda: (0.1, 0.2, 0.3, 0.99, 0.8, 0.99),
     "AGN credits it, too": lambda: (0.49, 0.36, 0.03, 0.7, 0.92, 0.96),
     r"yours have shape \(5,\)": lambda: (0.1, 0.2, 0.3, 0.4, 0.5),
-    r"yours have shape \(2, 3\)": lambda: torch.full((2, 3), 0.75),
+    r"yours have shape \(2, 6\)": lambda: torch.full((2, 6), 0.75),
     "between 0 and 1": lambda: (-0.1, 0.2, 0.3, 0.6, 0.75, 0.9),
     "Components lie between": lambda: [math.nan] * 6,
     "Return six numbers; yours is a str": lambda: "the local minimum",
