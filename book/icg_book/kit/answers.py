@@ -356,12 +356,15 @@ class Values(Check):
 
     def _made(self, mistake: Callable, found, right, seed: int) -> bool:
         """Whether a mistaken answer gives the reader's numbers in all cases, and others than the right ones."""
+        made = []
         try:
-            made = [self._parts(mistake(*case)) for case in self.cases(seed)]
+            for case, answer in zip(self.cases(seed), found, strict=True):
+                made.append(self._parts(mistake(*case)))
+                if not self._same(answer, made[-1]):
+                    return False
         except Exception:  # this mistake cannot be made in one of the cases
             return False
-        same = all(self._same(*each) for each in zip(found, made, strict=True))
-        return same and not all(self._same(*each) for each in zip(made, right, strict=True))
+        return not all(self._same(*each) for each in zip(made, right, strict=True))
 
     def _refuse_shape_and_nan(self, found, right) -> None:
         words = (self.returns,) if isinstance(self.returns, str) else self.returns
