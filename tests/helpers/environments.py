@@ -23,7 +23,9 @@ FOLDER = ROOT / "_build" / "environments"
 
 # Of each package the first release that pyproject.toml allows; what runs the notebooks is what Colab has.
 IPYTHON = ("ipython==7.34.0", "ipykernel==6.17.1")
-FIRST_RELEASE = {"ipywidgets": "7.7.1"}  # 7.7.0 was withdrawn from Colab's image; others are their bound, as it is written
+FIRST_RELEASE = {
+    "ipywidgets": "7.7.1"
+}  # 7.7.0 was withdrawn from Colab's image; others are their bound, as it is written
 PYTHONS = ("python3.10", "python3.11", "python3.12", "python3.13")  # the oldest that is there; PyTorch 2.6 has no later
 
 
