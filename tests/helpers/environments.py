@@ -13,6 +13,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec
+
 try:
     import tomllib
 except ModuleNotFoundError:  # Python 3.10; pytest brings tomli there
@@ -23,9 +26,7 @@ FOLDER = ROOT / "_build" / "environments"
 
 # Of each package the first release that pyproject.toml allows; what runs the notebooks is what Colab has.
 IPYTHON = ("ipython==7.34.0", "ipykernel==6.17.1")
-FIRST_RELEASE = {
-    "ipywidgets": "7.7.1"
-}  # 7.7.0 was withdrawn from Colab's image; others are their bound, as it is written
+FIRST_RELEASE = {"ipywidgets": "7.7.1"}  # Colab's; of others the bound itself
 PYTHONS = ("python3.10", "python3.11", "python3.12", "python3.13")  # the oldest that is there; PyTorch 2.6 has no later
 
 
@@ -85,3 +86,16 @@ def _build(folder: Path, python: str, requirements: list[str], shared: str | Non
     if shared:  # its own packages come first; addsitedir also finds what is installed there in editable form
         (own,) = folder.glob("lib/python*/site-packages")
         (own / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n", "utf-8")
+
+
+class Kernel(AsyncKernelManager):
+    """A kernel of a certain interpreter, which need not be known to Jupyter: ``NotebookClient(notebook, km=…)``."""
+
+    def __init__(self, python: Path, **options):
+        super().__init__(**options)
+        self.python = python
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name="tests", language="python")
