@@ -211,3 +211,66 @@ def test_a_chapter_runs_to_its_end(path, wheel_server, data_server, stranger, tm
         assert any("application/vnd.jupyter.widget-view+json" in data for data in shown), "the lab is live in Colab"
     if "explorable" in path.read_text("utf-8"):
         assert any("icg-x-static" in data.get("text/html", "") for data in shown), "the wheel has the scripts"
+
+
+# ---- labs
+
+
+MADE = {
+    "burnt_snacks": """
+%matplotlib inline
+import icg, torch
+from icg_book.burnt_snacks.lab import burnt_snacks_lab
+from icg_book.scenarios import burnt_snacks
+images = burnt_snacks.generate(3, generator=torch.Generator().manual_seed(0)).images
+lab = burnt_snacks_lab(icg.artifacts.load_model("burnt-snacks"), images, images)
+""",
+    "mnist": """
+import icg
+from icg_book.mnist.lab import mnist_lab
+from icg_book.scenarios import drawn_digits
+lab = mnist_lab(icg.artifacts.load_model("mnist"), drawn_digits.load()[:3])
+""",
+    "imagenette": """
+import torch
+from icg_book.imagenette.lab import photo_lab
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Conv2d(4, 6, 5, 4), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(294, 3))
+model.certainty_aware, model.input_shape = True, (4, 32, 32)
+lab = photo_lab(model, torch.rand(3, 3, 32, 32), classes=("cat", "dog", "cow"))
+""",
+}
+SHOWN = """
+def walk(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from walk(child)
+
+
+def shown():
+    getattr(lab, "wait", lambda seconds: None)(60)
+    return [str(getattr(w, "outputs", "") or getattr(w, "value", "")) for w in walk(lab) if type(w).__name__ in PLACES]
+
+
+PLACES = ("HTML", "Output")
+controls = [w for w in walk(lab) if getattr(w, "description", "") in ("method", "baseline", "output")]
+lab
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", MADE)
+def test_a_lab_answers_with_the_oldest_widgets(name, elsewhere, tmp_path):
+    """Its output is an image, another one after each choice, and the first one again in the end."""
+    states = ["states = [shown()]"]
+    for choice in ("controls[0].value = controls[0].options[1]", "controls[0].value = controls[0].options[0]"):
+        states += [choice, "states.append(shown())"]
+    last = "import json, ipywidgets\nprint(json.dumps([ipywidgets.__version__, *states]))"
+    cells = executed([MADE[name], SHOWN, *states, last], environment("oldest"), elsewhere, tmp_path)
+    version, *states = json.loads("".join(output.text for output in cells[-1].outputs))
+    assert version == "7.7.1"
+    assert "application/vnd.jupyter.widget-view+json" in cells[1].outputs[-1].data
+    first, second, third = (re.findall(r"base64,([\w+/=]+)|'image/png': '([^']+)'", "".join(s)) for s in states)
+    assert first and len(first) == len(second) == len(third)
+    assert first != second and first == third
