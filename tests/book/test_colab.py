@@ -15,7 +15,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from environments import Kernel, environment, oldest
+from environments import environment, kernels, oldest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -112,8 +112,8 @@ def executed(sources, python, environment, folder, **options):
     cells = [nbformat.v4.new_code_cell(source) if isinstance(source, str) else source for source in sources]
     notebook = nbformat.v4.new_notebook(cells=cells)
     resources = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, km=Kernel(python), timeout=600, resources=resources, **options)
-    client.execute(env=environment)
+    options |= {"kernel_manager_class": kernels(python), "timeout": 300}
+    NotebookClient(notebook, resources=resources, **options).execute(env=environment)
     return notebook.cells
 
 
@@ -142,7 +142,7 @@ def test_without_a_network_a_notebook_says_so_in_one_line_and_stops(name, major,
     assert shown.traceback == [f"Could not install {WHEEL}: is this computer online?"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
     with pytest.raises(CellExecutionError, match="Could not install"):  # an error: "Run all" ends there
-        NotebookClient(notebook, km=Kernel(environment(name)), timeout=60).execute(env=stranger)
+        NotebookClient(notebook, kernel_manager_class=kernels(environment(name)), timeout=60).execute(env=stranger)
 
 
 @pytest.mark.slow

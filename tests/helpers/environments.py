@@ -88,14 +88,14 @@ def _build(folder: Path, python: str, requirements: list[str], shared: str | Non
         (own / "shared.pth").write_text(f"import site; site.addsitedir({shared!r})\n", "utf-8")
 
 
-class Kernel(AsyncKernelManager):
-    """A kernel of a certain interpreter, which need not be known to Jupyter: ``NotebookClient(notebook, km=…)``."""
+def kernels(python: Path) -> type[AsyncKernelManager]:
+    """Kernels of an interpreter that need not be known to Jupyter, for :class:`nbclient.NotebookClient`, which ends
+    them: ``NotebookClient(notebook, kernel_manager_class=kernels(environment("oldest")))``."""
 
-    def __init__(self, python: Path, **options):
-        super().__init__(**options)
-        self.python = python
+    class Kernels(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=command, display_name=str(python), language="python")
 
-    @property
-    def kernel_spec(self) -> KernelSpec:
-        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=command, display_name="tests", language="python")
+    return Kernels
