@@ -20,8 +20,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from icg.artifacts import REPOSITORY
-from icg_book.repository import site
+from icg_book.repository import pages
 from press.chapters import chapter_files
+from press.launch import FOLDER
 
 try:
     import tomllib
@@ -34,7 +35,9 @@ CHAPTER = ROOT / "book" / "burnt_snacks.ipynb"
 SMALL = ("safetensors", "pooch", "tqdm")  # what a notebook service may lack
 KEPT = {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets"}  # what it has, and what must stay as it is
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-WHEEL = f"{site(REPOSITORY)}/colab/icg-{VERSION}-py3-none-any.whl"
+OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
+SITE = f"https://{OWNER}.github.io/{NAME}"
+WHEEL = f"{SITE}/{FOLDER}/icg-{VERSION}-py3-none-any.whl"
 
 
 def setup_cell(chapter=CHAPTER):
@@ -90,6 +93,13 @@ def test_together_with_what_colab_has_that_is_all_that_icg_needs():
 
 def test_the_address_ends_as_the_wheel_is_called(wheel):
     assert WHEEL.endswith(f"/{wheel.name}")
+
+
+def test_a_copy_of_the_book_installs_its_own_wheel():
+    """`python -m icg repository URL` finds the address."""
+    assert (
+        pages(REPOSITORY).sub("copy.github.io/book", setup_cell()).count("https://copy.github.io/book/colab/icg-") == 1
+    )
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.name)
@@ -185,7 +195,7 @@ def test_a_chapter_runs_to_its_end(path, wheel_server, data_server, stranger, tm
 
     cells = nbformat.read(path, as_version=4).cells
     setup = next(cell for cell in cells if cell.cell_type == "code")
-    setup.source = setup.source.replace(site(REPOSITORY), wheel_server.address)
+    setup.source = setup.source.replace(SITE, wheel_server.address)
     packages = {"PYTHONPATH": str(installed), "PIP_TARGET": str(installed)}
     check = CHECK.replace("NAMES", repr(list(pinned)))
     cells = executed([*cells, check], python, stranger | packages, here)
