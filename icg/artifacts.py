@@ -25,6 +25,9 @@ BRANCH = "main"
 class ArtifactError(ValueError):
     """Weights or results that are missing, damaged, or not what was asked for."""
 
+    def _render_traceback_(self) -> list[str]:  # what a notebook shows
+        return [str(self)]
+
 
 # ---- Files
 
@@ -101,11 +104,12 @@ def _retrieve(name: str, digest: str | None, cache: Path) -> Path:
             (Path(cache) / fresh).unlink(missing_ok=True)
             os.replace(pooch.retrieve(url, None, fname=fresh, path=cache, progressbar=False), Path(cache) / name)
             return Path(cache) / name
-        return Path(pooch.retrieve(url, f"sha256:{digest}", fname=name, path=cache, progressbar=False))
+        return Path(pooch.retrieve(url, f"sha256:{digest}", name, cache, progressbar=name.endswith(".safetensors")))
     except Exception as error:
         if digest is None and (Path(cache) / name).exists():
             return Path(cache) / name  # without a network, what was downloaded before is still good
-        raise ArtifactError(f"could not download {url}: {type(error).__name__}: {error}".splitlines()[0]) from None
+        why = "is this computer online?" if "Max retries" in str(error) else f"{type(error).__name__}: {error}"
+        raise ArtifactError(f"could not download {url}: {why}".splitlines()[0]) from None
 
 
 def shipped() -> list[str]:

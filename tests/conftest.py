@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -92,34 +93,60 @@ def site(wheel, pip):
     return wheel.parent / "site"
 
 
-@pytest.fixture
-def data_server():
-    """The checkout's data, as the repository's address would serve them; ``asked`` lists what was asked for."""
+@contextmanager
+def _serving(folder):
     asked = []
 
     class Handler(SimpleHTTPRequestHandler):
         def log_message(self, *arguments):
             asked.append(self.path)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=ROOT / "data")) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        server.asked = asked
+        server.asked, server.address = asked, f"http://127.0.0.1:{server.server_port}"
         yield server
         server.shutdown()
 
 
 @pytest.fixture
-def elsewhere(site, data_server, tmp_path):
-    """The environment of a process that has the wheel instead of the checkout, an empty home, and data by a server."""
+def data_server():
+    """The checkout's data, as the repository's address would serve them; ``asked`` lists what was asked for."""
+    with _serving(ROOT / "data") as server:
+        yield server
+
+
+@pytest.fixture
+def wheel_server(wheel):
+    """The wheel, as the book's site would serve it: ``address``/colab/…"""
+    folder = wheel.parent / "served"
+    (folder / "colab").mkdir(parents=True, exist_ok=True)
+    shutil.copy(wheel, folder / "colab")
+    with _serving(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def stranger(data_server, tmp_path):
+    """The environment of a process that knows no checkout: an empty home, data by a server, and no other network."""
     home = tmp_path / "home"
     home.mkdir()
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ICG_", "MPL", "PYTHON", "XDG_"))}
+    own = ("icg_", "mpl", "pip_", "python", "xdg_")
+    kept = {k: v for k, v in os.environ.items() if not k.lower().startswith(own) and not k.lower().endswith("_proxy")}
+    nobody = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     return kept | {
-        "PYTHONPATH": str(site),
+        **nobody,
+        "PIP_NO_INDEX": "1",
+        "PIP_RETRIES": "0",
         "PYTHONNOUSERSITE": "1",
-        "ICG_DATA_URL": f"http://127.0.0.1:{data_server.server_port}",
+        "ICG_DATA_URL": data_server.address,
         "NO_PROXY": "127.0.0.1",
         "HOME": str(home),
         "XDG_CACHE_HOME": str(home / "cache"),
         "OMP_NUM_THREADS": "1",
     }
+
+
+@pytest.fixture
+def elsewhere(stranger, site):
+    """The same, with the wheel installed."""
+    return stranger | {"PYTHONPATH": str(site)}

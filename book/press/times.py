@@ -1,8 +1,10 @@
 """How long each chapter runs: measured, kept in data/results/run-times.json, and said at the chapter's head.
 
-`make times` measures all chapters, `make times CHAPTERS="shapley mnist"` these two. Each runs alone, as the book runs
-it, on one thread. What is measured is the time from the start of its first cell to the end of its last one: imports
-and loading are in it, the start of the kernel (a second or two) is not.
+`make times` measures all chapters, `make times CHAPTERS="shapley mnist"` these two. Each runs alone, as a reader runs
+it (labs are live), on one thread. What is measured is the time from the start of its first cell to the end of its last
+one: imports and loading are in it, the start of the kernel (a second or two) is not. Beside it are kept what a reader
+waits for: the first picture, the slowest cell, and the longest time without a sign of life. :data:`LIMITS` says how
+long these may take; a test compares.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import platform
 import re
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -23,9 +26,15 @@ from icg_book.kit.records import provenance, write_result
 from press.chapters import ROOT, RUNS, chapter_files
 
 NAME = "run-times"
-WHAT = "seconds of wall time for all cells of a chapter, alone, on one thread, without the kernel's start"
+WHAT = (
+    "seconds of wall time for all cells of a chapter, alone, on one thread, without the kernel's start; from the start "
+    "to the end of its first picture; of its slowest cell; and the longest time in which a cell shows nothing new"
+)
+# Seconds. A notebook service gives a reader one core, and no patience to spare.
+LIMITS = {"seconds": 120, "first picture": 60, "longest silence": 30}
 DATA_SETS = ("MNIST", "imagenette2-160")  # where they are, two chapters show more, and take longer
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "ICG_BOOK_BUILD": "1"}
+# Messages of a kernel that a reader sees: output, and what moves a widget, such as a bar.
+SEEN = ("stream", "display_data", "update_display_data", "execute_result", "comm_open", "comm_msg")
 
 
 def rounded(seconds: float) -> int:
@@ -38,19 +47,67 @@ def rounded(seconds: float) -> int:
     return max(step * round(seconds / step), 1)
 
 
-def measured(path: Path) -> float:
-    """Seconds that the cells of a notebook take, executed in its folder; the notebook stays as it is.
+class Watch(NotebookClient):
+    """Executes a notebook, and notes when each cell begins, shows something, and ends.
+
+    Attributes:
+        cells: for each code cell, the seconds of its start, of each message that a reader sees, and of its end.
+        first_picture: seconds of the first picture, if there was one.
+    """
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.cells: list[list[float]] = []
+        self.first_picture: float | None = None
+
+    def process_message(self, msg, cell, cell_index):
+        """As the client does, and note it."""
+        if msg["msg_type"] in SEEN:
+            self.cells[-1].append(time.perf_counter())
+            if self.first_picture is None and is_picture(msg["content"].get("data", {})):
+                self.first_picture = time.perf_counter()
+        return super().process_message(msg, cell, cell_index)
+
+    def watch(self, cell, index: int) -> None:
+        """Execute one cell."""
+        self.cells.append([time.perf_counter()])
+        self.execute_cell(cell, index)
+        self.cells[-1].append(time.perf_counter())
+
+
+def is_picture(data: dict) -> bool:
+    """Whether an output, by MIME type, has a picture.
+
+    >>> is_picture({"image/png": "iVBO"}), is_picture({"text/html": "<p><svg>"}), is_picture({"text/plain": "<svg>"})
+    (True, True, False)
+    """
+    shown = "".join(data.get("text/html", ""))
+    return any(kind.startswith("image/") for kind in data) or "<img" in shown or "<svg" in shown
+
+
+def measured(path: Path) -> dict[str, float | None]:
+    """What a reader waits for in a notebook, executed in its folder; the notebook stays as it is.
+
+    Returns:
+        Seconds, to a tenth, by the names of :data:`LIMITS`, and "slowest cell". "first picture" is None without one.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
     """
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(path.parent)}})
-    with client.setup_kernel(env=os.environ | ENVIRONMENT):
+    client = Watch(notebook, timeout=None, resources={"metadata": {"path": str(path.parent)}})
+    environment = {name: value for name, value in os.environ.items() if name != "ICG_BOOK_BUILD"}
+    with client.setup_kernel(env=environment | {"OMP_NUM_THREADS": "1"}):
         start = time.perf_counter()
         for index, cell in enumerate(notebook.cells):
-            client.execute_cell(cell, index)
-        return time.perf_counter() - start
+            client.watch(cell, index)
+        found = {
+            "seconds": time.perf_counter() - start,
+            "first picture": None if client.first_picture is None else client.first_picture - start,
+            "slowest cell": max(times[-1] - times[0] for times in client.cells),
+            "longest silence": max(last - first for times in client.cells for first, last in pairwise(times)),
+        }
+    return {name: None if seconds is None else round(seconds, 1) for name, seconds in found.items()}
 
 
 def said(path: Path, seconds: int) -> str:
@@ -65,6 +122,15 @@ def said(path: Path, seconds: int) -> str:
         raise ValueError(f"{path.name}: expected one line **Runs in about N s on one core.** in the first cell")
     notebook["cells"][0]["source"] = head.splitlines(keepends=True)
     return json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+
+
+def over(found: dict) -> list[str]:
+    """What of a chapter takes longer than :data:`LIMITS` allow.
+
+    >>> over({"seconds": 120.0, "first picture": 60.1, "longest silence": 3.0}), over({"seconds": 1.0})
+    (['first picture'], ['first picture', 'longest silence'])
+    """
+    return [what for what, limit in LIMITS.items() if found.get(what) is None or found[what] > limit]
 
 
 def processor() -> str:
@@ -92,17 +158,19 @@ def measure(names: list[str], root: Path = ROOT) -> None:
     del made["seed"]  # each chapter has its own
     for name in names or files:
         print(f"{name}: ", end="", flush=True)
-        seconds = measured(files[name])
-        print(f"{seconds:.1f} s")
+        found = measured(files[name])
+        print(", ".join(f"{what} {seconds} s" for what, seconds in found.items()))
+        for what in over(found):
+            print(f"  {what}: at most {LIMITS[what]} s")
         chapters[name] = {
-            "seconds": round(seconds, 1),
+            **found,
             "data sets": [folder for folder in DATA_SETS if (dataset_folder() / folder).is_dir()],
             "processor": processor(),
             **made,
         }
         ours = {name: chapters[name] for name in files if name in chapters}
         write_result(NAME, {"what": WHAT, "chapters": ours}, root / "data")
-        files[name].write_text(said(files[name], rounded(round(seconds, 1))), "utf-8")  # of what is kept
+        files[name].write_text(said(files[name], rounded(found["seconds"])), "utf-8")  # of what is kept
 
 
 def main(arguments: list[str] | None = None) -> int:

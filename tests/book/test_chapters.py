@@ -54,6 +54,13 @@ def test_the_second_cell_sets_up_and_is_hidden(chapter):
 
 
 @each
+def test_bars_stay_out_of_the_pages(chapter):
+    """They are text on stderr, whose last state would be printed."""
+    bars = [cell for cell in code(chapter) if re.search(r"\btqdm\(|progress\W*[=:] ?True", cell.source)]
+    assert not [cell.id for cell in bars if "remove-stderr" not in cell.metadata.get("tags", ())]
+
+
+@each
 def test_the_first_picture_comes_after_at_most_three_lines_of_visible_code(chapter):
     visible = 0
     for cell in code(chapter)[1:]:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from environments import environment
-from jupyter_client import AsyncKernelManager
-from jupyter_client.kernelspec import KernelSpec
+from environments import environment, kernels
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,24 +51,11 @@ checks.check_gate(my_gate)
 }
 
 
-class Kernel(AsyncKernelManager):
-    """A kernel of a certain interpreter, which need not be installed as one."""
-
-    python = ""
-
-    @property
-    def kernel_spec(self):
-        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=command, display_name="tests", language="python")
-
-
 def said(python: Path) -> list[str]:
     """The version of IPython, and what each cell shows instead of an answer."""
     sources = ["import IPython\nprint(IPython.__version__)", *CELLS]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
-    kernel = Kernel()
-    kernel.python = python
-    client = NotebookClient(notebook, km=kernel, allow_errors=True, timeout=120)
+    client = NotebookClient(notebook, kernel_manager_class=kernels(python), allow_errors=True, timeout=120)
     client.execute(env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, ROOT / "book")))})
     shown = []
     for cell in notebook.cells:

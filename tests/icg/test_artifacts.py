@@ -229,7 +229,22 @@ def test_a_server_without_the_file_or_the_manifest(remote):
 def test_no_server_gives_one_clear_error(remote):
     server, _, _ = remote
     server.stop()
-    refused(lambda: load_model(NAME), "could not download", re.escape(server.url))
+    refused(lambda: load_model(NAME), rf"^could not download {re.escape(server.url)}\S+: is this computer online\?$")
+
+
+def test_a_notebook_shows_the_sentence_alone(remote):
+    with pytest.raises(ArtifactError) as error:
+        load_model("fried-snacks")
+    assert error.value._render_traceback_() == [str(error.value)]
+
+
+def test_weights_come_with_a_bar_and_small_files_without(remote, capsys):
+    artifacts.load_card(NAME)
+    assert capsys.readouterr().err == ""
+    load_model(NAME)
+    assert "100%" in capsys.readouterr().err
+    load_model(NAME)
+    assert capsys.readouterr().err == ""
 
 
 def test_without_a_mirror_the_address_is_the_repositorys_own(monkeypatch):

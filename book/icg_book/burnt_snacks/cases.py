@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from icg.certainty import join
 from icg_book.burnt_snacks.tracing import trace_draws, trace_path
@@ -18,26 +19,26 @@ DRAWS = 512
 STOPS = torch.tensor([*range(8), 9, 11, 15, 19, 23, 31, 47, 63, 95, 127, 191, 255, 383, 511])
 
 
-def scrub_cases(model, examples: dict[str, BurntSnacks], data: Tensor) -> list[dict]:
+def scrub_cases(model, examples: dict[str, BurntSnacks], data: Tensor, *, progress: bool = False) -> list[dict]:
     """The cases of :func:`icg_book.burnt_snacks.scrub.scrub_path`: for each of :data:`IMAGES` IG from black, Expected
     Gradients, and ICG of probability and logit.
 
     Args:
         examples: one image each, as of :func:`icg_book.scenarios.burnt_snacks.examples`.
         data: images ``(K, 1, 50, 50)`` that Expected Gradients draw from.
+        progress: show a bar.
     """
+    ways = {
+        "IG, black baseline": lambda image: {"caption": captions(image), **_values(model, image)},
+        "Expected Gradients": lambda image: _draws(model, image, data),
+        "ICG, probability": lambda image: _certainty(model, image, "probability"),
+        "ICG, logit": lambda image: _certainty(model, image, "logit"),
+    }
+    wanted = [(label, method) for label in IMAGES for method in ways]
     cases = []
-    for label, name in IMAGES.items():
-        image = examples[name]
-        black, nothing = join(torch.zeros_like(image.images)), join(image.images, 0.0)
-        cases += [
-            {"method": "IG, black baseline", "caption": captions(image), **_walk(model, black, image, "probability")},
-            {"method": "Expected Gradients", **_draws(model, image, data)},
-            {"method": "ICG, probability", **_walk(model, nothing, image, "probability", certainty=POSITIONS)},
-            {"method": "ICG, logit", **_walk(model, nothing, image, "logit", certainty=POSITIONS)},
-        ]
-        for case in cases[-4:]:
-            case |= {"image": label, "objects": marks(image)}
+    for label, method in tqdm(wanted, unit="path", leave=False, disable=not progress):
+        image = examples[IMAGES[label]]
+        cases.append({"image": label, "method": method, "objects": marks(image), **ways[method](image)})
     return cases
 
 
@@ -58,24 +59,38 @@ def captions(image: BurntSnacks) -> list[tuple[float, str]]:
     ]
 
 
-def _walk(model, start: Tensor, image: BurntSnacks, output: str, certainty: Tensor | None = None) -> dict:
-    """The straight path from ``start`` to the image: through values, or (given its ``certainty``) through certainty."""
-    end = join(image.images)
-    # The output jumps on the way from black; fewer points miss part of its change.
-    channel, n_steps = (0, 32) if certainty is None else (1, 8)
-    trace = trace_path(model, start, end, POSITIONS, target=1, output=output, n_steps=n_steps)
-    fine = torch.linspace(0, 1, 129)
+def _values(model, image: BurntSnacks) -> dict:
+    """From black to the image."""
+    return _walk(model, join(torch.zeros_like(image.images)), image, "probability", channel=0, most=32, least=4)
+
+
+def _certainty(model, image: BurntSnacks, output: str) -> dict:
+    """From an image of which nothing is known to the same image, known."""
+    walk = _walk(model, join(image.images, 0.0), image, output, channel=1, most=8, least=8)
+    return walk | {"parameter": "certainty", "certainty": POSITIONS}
+
+
+def _walk(model, start: Tensor, image: BurntSnacks, output: str, *, channel: int, most: int, least: int) -> dict:
+    """The straight path from ``start`` to the image, and what one of its channels gathers.
+
+    Where the output stands still there is nothing to gather: pieces with less than a hundredth of its whole way get the
+    ``least`` steps, others the ``most``.
+    """
+    end, fine = join(image.images), torch.linspace(0, 1, 4 * (len(POSITIONS) - 1) + 1)
     with torch.no_grad():
         logits = model(start + fine.view(-1, 1, 1, 1) * (end - start))
+    curve = (logits.softmax(1) if output == "probability" else logits)[:, 1]
+    way = curve.diff().abs().view(-1, 4).sum(1)  # (K - 1,), of each piece
+    n_steps = torch.where(way > 0.01 * way.sum(), most, least)
+    trace = trace_path(model, start, end, POSITIONS, target=1, output=output, n_steps=n_steps)
     return {
-        "parameter": "alpha" if certainty is None else "certainty",
+        "parameter": "alpha",
         "positions": POSITIONS,
         "frames": trace.points[:, 0].clamp(0, 1),
         "gradients": trace.gradients[:, channel],
         "gathered": trace.gathered[:, channel],
-        "curve": {"x": fine, "y": (logits.softmax(1) if output == "probability" else logits)[:, 1]},
+        "curve": {"x": fine, "y": curve},
         "curve_label": output,
-        **({} if certainty is None else {"certainty": certainty}),
     }
 
 

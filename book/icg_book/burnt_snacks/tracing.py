@@ -28,25 +28,54 @@ class Trace(NamedTuple):
     gathered: Tensor
 
 
-def trace_path(model, start: Tensor, end: Tensor, positions: Tensor, *, target: int, output: str, n_steps: int = 8):
+def trace_path(
+    model,
+    start: Tensor,
+    end: Tensor,
+    positions: Tensor,
+    *,
+    target: int,
+    output: str,
+    n_steps: int | Tensor = 8,
+) -> Trace:
     """Follow the straight path from ``start`` to ``end``, both ``(1, C, ...)`` inputs of the model.
 
     Args:
-        positions: ``(K,)`` from 0 to 1, increasing. Between two positions ``n_steps`` middle points are integrated.
+        positions: ``(K,)`` from 0 to 1, increasing.
+        n_steps: middle points that are integrated between two positions; or ``(K - 1,)``, a number for each piece.
 
     Returns:
         A :class:`Trace`; its last ``gathered`` is the attribution of the whole path.
+
+    Raises:
+        ValueError: positions that do not go up from 0 to 1, or not a number of steps for each piece.
     """
+    points = _along(start, end, positions)
+    options = {"target": target, "output": output}
+    gathered = _gathered(model, points, n_steps, **options)
+    return Trace(points, gradient(model, points, **options), gathered)
+
+
+def _along(start: Tensor, end: Tensor, positions: Tensor) -> Tensor:
+    """Inputs of the model at these positions, ``(K, C, ...)``."""
     if positions.ndim != 1 or len(positions) < 2 or positions[0] != 0 or positions[-1] != 1:
         raise ValueError(f"expected positions (K,) from 0 to 1, got {positions}")
     if not (positions.diff() > 0).all():
         raise ValueError(f"expected positions that increase, got {positions}")
     along = positions.to(start).view(-1, *[1] * (start.ndim - 1))
-    points = start + along * (end - start)
-    options = {"target": target, "output": output}
-    pieces = integrated_gradients(model, points[1:], points[:-1], n_steps=n_steps, **options)
-    gathered = torch.cat([torch.zeros_like(start), pieces.cumsum(0)])
-    return Trace(points, gradient(model, points, **options), gathered)
+    return start + along * (end - start)
+
+
+def _gathered(model, points: Tensor, n_steps: int | Tensor, **options) -> Tensor:
+    """What is gathered from the first point to each, ``(K, C, ...)``."""
+    steps = torch.as_tensor(n_steps)
+    if steps.shape not in ((), (len(points) - 1,)):
+        raise ValueError(f"expected n_steps as one number or as {len(points) - 1}, got shape {tuple(steps.shape)}")
+    steps, pieces = steps.expand(len(points) - 1), torch.zeros_like(points[1:])
+    for number in steps.unique().tolist():
+        these = steps == number
+        pieces[these] = integrated_gradients(model, points[1:][these], points[:-1][these], n_steps=number, **options)
+    return torch.cat([torch.zeros_like(points[:1]), pieces.cumsum(0)])
 
 
 def trace_draws(model, inputs: Tensor, baselines: Tensor, *, target: int, output: str, n: int, generator):
@@ -88,13 +117,14 @@ def trace_squares(model, image: BurntSnacks, steps: int = 400) -> SquaresOnPath:
     """Integrated Gradients of the probability of class 1, from black to one image, square by square."""
     positions = torch.linspace(0, 1, steps + 1)
     black, known = join(torch.zeros_like(image.images)), join(image.images)
-    trace = trace_path(model, black, known, positions, target=1, output="probability", n_steps=1)
+    points = _along(black, known, positions)
+    gathered = _gathered(model, points, 1, target=1, output="probability")
     with torch.no_grad():
-        probability = model(trace.points).softmax(1)[:, 1]
+        probability = model(points).softmax(1)[:, 1]
     squares = []
     for kind, objects in (("dark", image.dark), ("light", image.light)):
         for mask in (objects == k for k in objects.unique() if k > 0):
             level = image.images[mask].max().item()
-            credit = (trace.gathered[:, :1] * dilate(mask)).flatten(1).sum(1)
+            credit = (gathered[:, :1] * dilate(mask)).flatten(1).sum(1)
             squares.append(Square(f"{kind} square ({level:.2f})", level, credit))
     return SquaresOnPath(positions, probability, squares)

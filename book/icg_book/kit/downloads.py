@@ -20,7 +20,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pooch
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from icg.artifacts import sha256
 

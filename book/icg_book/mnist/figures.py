@@ -187,7 +187,7 @@ def _learning_curves(ax, curves: dict, measure: str) -> None:
 def _slowdown(ax, curves: dict) -> None:
     for measure, colour in (("loss", INK), ("accuracy", "#c6670f")):
         at, mean, low, high = slowdown_points(curves, measure)
-        bars = torch.stack([mean - low, high - mean])
+        bars = torch.stack([mean - low, high - mean]).numpy()  # matplotlib 3.8 takes no tensor here
         style = {"fmt": "o", "markersize": 3.5, "color": colour, "elinewidth": 1}
         ax.errorbar(at, mean, bars, label=f"same {measure}", **style)
     ax.axhline(curves["paper"]["slowdown"], color="0.45", linestyle="--", lw=1)

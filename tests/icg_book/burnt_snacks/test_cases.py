@@ -8,7 +8,7 @@ import icg
 from icg.certainty import join
 from icg_book.burnt_snacks import cases
 from icg_book.burnt_snacks.scrub import scrub_path
-from icg_book.burnt_snacks.tracing import trace_draws
+from icg_book.burnt_snacks.tracing import trace_draws, trace_path
 from icg_book.scenarios import burnt_snacks
 
 METHODS = ["IG, black baseline", "Expected Gradients", "ICG, probability", "ICG, logit"]
@@ -62,3 +62,29 @@ def test_marks_and_captions_name_the_squares():
     assert [mark["label"] for mark in cases.marks(image)] == ["dark square"] * 3 + ["light square"]
     level = image.images[image.light > 0].max().item()
     assert [at for at, _ in cases.captions(image)] == pytest.approx([0, 0.25 / level, 0.5 / level, 1])
+
+
+def test_steps_are_saved_only_where_the_output_stands_still(made):
+    """On a path whose output leaps, as good as with the most steps everywhere, at less than half of their number."""
+    _, examples, *_ = made
+    image, asked = examples["one dark, one light"], 0
+
+    def model(joined):
+        nonlocal asked
+        asked += len(joined) * joined.requires_grad
+        bright = joined[:, 0].flatten(1).amax(1)
+        return torch.stack([torch.zeros_like(bright), 60 * (bright - 0.4)], 1)
+
+    model.certainty_aware = True
+    found = cases.scrub_cases(model, examples, made[2])[0]
+    asked, black = 0, join(torch.zeros_like(image.images))
+    options = {"target": 1, "output": "probability", "n_steps": 32}
+    everywhere = trace_path(model, black, join(image.images), cases.POSITIONS, **options)
+    all_of_it = asked
+    gathered = everywhere.gathered[:, 0]
+    assert (found["gathered"] - gathered).abs().max() < 0.005 * gathered.abs().max()
+    assert gathered[-1].sum() == pytest.approx(1, abs=0.01)
+    asked = 0
+    cases.scrub_cases(model, {name: image for name in examples}, made[2])
+    values = asked - len(cases.IMAGES) * (cases.DRAWS + 2 * (8 * 32 + 33))  # Expected Gradients, and ICG twice
+    assert 0 < values < len(cases.IMAGES) * all_of_it / 2

@@ -183,3 +183,15 @@ def test_squares_share_what_their_path_from_black_gathers():
     torch.testing.assert_close(light.credit, probability - probability[0], atol=1e-3, rtol=0)
     level = image.images[image.light > 0].max().item()
     assert light.level == level and light.name == f"light square ({level:.2f})"
+
+
+def test_each_piece_may_have_steps_of_its_own(model, image):
+    start, end, options = join(torch.zeros_like(image)), join(image), {"target": 1, "output": "probability"}
+    steps = torch.tensor([2, 7, 2, 3, 7])
+    trace = trace_path(model, start, end, POSITIONS, n_steps=steps, **options)
+    for k, n in enumerate(steps.tolist()):
+        first, last = trace.points[k, None], trace.points[k + 1, None]
+        piece = icg.integrated_gradients(model, last, first, n_steps=n, method="riemann_middle", **options)
+        torch.testing.assert_close(trace.gathered[k + 1, None] - trace.gathered[k, None], piece)
+    with pytest.raises(ValueError, match="n_steps as one number or as 5, got shape .4,."):
+        trace_path(model, start, end, POSITIONS, n_steps=steps[:4], **options)
