@@ -417,35 +417,14 @@ def _range(p: Tensor) -> Tensor:
     return p.amax(0) - p.amin(0)
 
 
-_ABSENCE = {
-    "task": "``function(model, values) -> number``: the classes' mean standard deviation of probabilities at c = 0.",
-    "stub": "my_absence",
-    "cases": _absence_cases,
-    "returns": "one number, the mean over the classes",
-    "tolerance": 1e-5,
-}
-BY_N = Values(
-    **_ABSENCE,
-    reference=_at(0.0, lambda p: p.std(0, correction=0).mean()),
-    praise="Right.",
-    otherwise="Take the spread over the inputs.",
-    hints={},
-)
-
-
-class _ByEither(Values):
-    """There are two standard deviations, by N and by N - 1; the task does not say which, so both are right."""
-
-    def examine(self, asked: Callable, seed: int) -> None:
-        try:
-            BY_N.examine(asked, seed)
-        except NotYet:
-            super().examine(asked, seed)
-
-
-check_absence = _ByEither(
-    **_ABSENCE,
+check_absence = Values(
+    task="``function(model, values) -> number``: the classes' mean standard deviation of probabilities at c = 0.",
+    stub="my_absence",
     reference=_absence,
+    also=(_at(0.0, lambda p: p.std(0, correction=0).mean()),),  # the task does not say whether by N or by N - 1
+    cases=_absence_cases,
+    returns="one number, the mean over the classes",
+    tolerance=1e-5,
     praise="Right: that is how much a model still sees when it should see nothing.",
     otherwise="Not the spread of the probabilities at certainty 0. Test: a model that ignores the values has 0.",
     hints={
