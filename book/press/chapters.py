@@ -13,10 +13,17 @@ import nbformat
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-DIFFICULTIES = ("easy", "medium", "hard", "open")
-PARTS = ("exercise", "stub", "hints", "solution")
-# In a chapter's first cell; `make times` writes the number.
+PARTS = {"exercise": "markdown", "stub": "code", "hints": "markdown", "solution": "markdown"}  # tags of what cells
+# In a chapter's first cell; `make times` writes the number of seconds.
 RUNS = re.compile(r"^(\*\*Runs in about )(\d+|N)( s on one core\.\*\*)", re.M)
+READS = re.compile(r"[Aa]bout (\d+) minutes to read")
+TASK = re.compile(
+    r":::+\{exercise\} (?P<title>.+)\n:label: (?P<label>\S+)\n\n"
+    r"\*(?P<difficulty>Easy|Medium|Hard|Open), (?P<minutes>[1-9]\d*) minutes\.\*(?:(?!.*\{exercise\}).*\n)+:::+\s*"
+)
+FUNCTION = re.compile(r"^def (my_\w+)\(", re.M)
+CALL = re.compile(r"^# *(?:(\w+) = )?checks\.(check_\w+|accept)\((\w+)\)", re.M)  # what a reader uncomments
+SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.S)
 
 
 @contextmanager
@@ -65,9 +72,9 @@ class Chapter:
 
     @property
     def reading(self) -> int | None:
-        """Minutes to read, if it says so."""
-        said = (re.search(r"[Aa]bout (\d+) minutes to read", cell.source) for cell in self.notebook.cells)
-        return next((int(found[1]) for found in said if found), None)
+        """Minutes to read, if its first cell says so."""
+        found = READS.search(self.notebook.cells[0].source)
+        return int(found[1]) if found else None
 
     @property
     def running(self) -> int | None:
@@ -81,124 +88,83 @@ class Chapter:
         return sum(exercise.minutes for exercise in self.exercises)
 
 
+def chapter_files(root: Path) -> list[Path]:
+    """The chapters that are notebooks, in the order of _toc.yml."""
+    listed = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))["chapters"]
+    files = [(root / chapter["file"]).with_suffix(".ipynb") for chapter in listed]
+    return [file for file in files if file.exists()]
+
+
 def read_chapter(path: Path) -> Chapter:
     """Read and check a chapter.
 
     Raises:
-        ValueError: no title, or an exercise whose cells are not as they should be.
+        ValueError: no title; or cells that are not exercise, stub, hints and solution in this order, or one of
+            these that is not as :func:`read_exercise` expects it.
     """
     with at(path.name):
         notebook = nbformat.read(path, as_version=4)
         title = re.match(r"# (.+)", notebook.cells[0].source)
         if title is None:
             raise ValueError("expected a title (# ...) at the top of the first cell")
-        return Chapter(path.name, title[1].strip(), notebook, exercises(notebook))
+        return Chapter(path.name, title[1].strip(), notebook, tuple(exercises(notebook.cells)))
 
 
-def exercises(notebook) -> tuple[Exercise, ...]:
-    """All exercises of a notebook, in order.
-
-    Raises:
-        ValueError: cells that are not exercise, stub, hints and solution in this
-            order; a stub without its check (unless the exercise is open); no label,
-            title, minutes or misconceptions; a difficulty that is none of the four.
-    """
-    cells = notebook.cells
-    parts = [part_of(cell) for cell in cells]
-    found: list[Exercise] = []
-    position = 0
-    while position < len(cells):
-        with at(f"cell {cells[position].id}"):
-            if parts[position] is None:
-                # One that is overlooked would be handed to the students.
-                if re.search(r"^[:`]{3,}\{(exer|solu)", cells[position].source, re.M):
-                    raise ValueError("expected the tag of an exercise on this cell")
-                position += 1
-                continue
-            row = parts[position : position + 4]
-            if tuple(row) != PARTS:
-                raise ValueError(
-                    f"expected four cells tagged {', '.join(PARTS)}, got {', '.join(part or 'none' for part in row)}"
-                )
-            found.append(read_exercise(*cells[position : position + 4], position))
-            position += 4
-    return tuple(found)
+def exercises(cells: list) -> Iterator[Exercise]:
+    """All exercises of a notebook, in order."""
+    parts, end = [part_of(cell) for cell in cells], 0
+    for start, cell in enumerate(cells):
+        if parts[start] is None or start < end:  # no part of an exercise, or of the one before
+            continue
+        end = start + len(PARTS)
+        with at(f"cell {cell.id}"):
+            if parts[start:end] != list(PARTS):
+                got = ", ".join(part or "none" for part in parts[start:end])
+                raise ValueError(f"expected four cells tagged {', '.join(PARTS)}, got {got}")
+            yield read_exercise(*cells[start:end], start)
 
 
 def part_of(cell) -> str | None:
     """Which of the four parts of an exercise this cell is, if any."""
     parts = [part for part in PARTS if part in cell.metadata.get("tags", ())]
-    kind = "code" if parts == ["stub"] else "markdown"
-    if len(parts) > 1 or (parts and cell.cell_type != kind):
+    if parts and [PARTS[part] for part in parts] != [cell.cell_type]:
         raise ValueError(
-            f"cell {cell.id}: expected one of the tags {', '.join(PARTS)} (stub on "
-            f"code, others on Markdown), got {', '.join(parts)} on {cell.cell_type}"
+            f"cell {cell.id}: expected one of the tags {', '.join(PARTS)} (stub on code, others on Markdown), "
+            f"got {', '.join(parts)} on {cell.cell_type}"
         )
+    if not parts and re.search(r"^[:`]{3,}\{(exer|solu)", cell.source, re.M):  # it would be handed to the students
+        raise ValueError(f"cell {cell.id}: expected the tag of an exercise on this cell")
     return parts[0] if parts else None
 
 
-TASK = re.compile(r":::+\{exercise\} (.+)\n:label: (\S+)\n(?:.*\n)+:::+\s*")
-SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.S)
-
-
 def read_exercise(task, stub, hints, solution, start: int) -> Exercise:
-    about = task.metadata.get("icg", {})
-    minutes, difficulty = about.get("minutes"), about.get("difficulty")
-    misconceptions = about.get("misconceptions")
+    """What the four cells of an exercise say; an open one needs neither function nor check.
+
+    Raises:
+        ValueError: says what the first text, metadata or name that is wrong should be.
+    """
     form = TASK.fullmatch(task.source)
-    if form is None or task.source.count("{exercise}") > 1:
-        raise ValueError("expected nothing but one :::{exercise} Title with a :label:")
-    title, label = form[1].strip(), form[2]
-    if about.get("exercise") != label:
-        raise ValueError(f"expected the label {label} in the metadata, too, got {about.get('exercise')}")
-    if difficulty not in DIFFICULTIES:
-        raise ValueError(f"expected a difficulty of {', '.join(DIFFICULTIES)}, got {difficulty}")
-    if not isinstance(minutes, int) or minutes < 1:
-        raise ValueError(f"expected minutes, 1 or more, got {minutes}")
-    opening = f"*{difficulty.capitalize()}, {minutes} minutes.*"
-    if opening not in task.source:
-        raise ValueError(f"expected the text to begin with {opening}")
-    if not isinstance(misconceptions, list) or not misconceptions:
-        raise ValueError(f"expected a list of misconceptions, got {misconceptions}")
-    if (number := hints.source.count("<details>")) != 2:
-        raise ValueError(f"expected two hints, got {number}")
-    if not SOLUTION.fullmatch(solution.source):
-        raise ValueError(f"expected the solution in <details><summary>Solution</summary>, got {solution.source[:60]}")
-    name, check = read_stub(stub.source, required=difficulty != "open")
-    return Exercise(label, title, minutes, difficulty, tuple(misconceptions), name, check, start)
-
-
-def read_stub(source: str, required: bool) -> tuple[str | None, str | None]:
-    """The names of a stub's function and of its check."""
-    names = re.findall(r"^def (my_\w+)\(", source, re.M)
-    checks = re.findall(r"^# *checks\.(check_\w+)\((\w+)\)", source, re.M)
-    accepts = re.findall(r"^# *(\w+) = checks\.accept\((\w+)\)", source, re.M)
-    if len(names) > 1 or (required and not names):
-        raise ValueError(f"expected one function my_... in the stub, got {', '.join(names)}")
-    name = names[0] if names else None
-    if not (required or checks or accepts):
-        return name, None
-    if [argument for _, argument in checks] != [name] or accepts != [(name, name)]:
+    if form is None:
         raise ValueError(
-            "expected in the stub, as comments and once each, "
-            f"checks.check_...({name}) and {name} = checks.accept({name})"
+            "expected nothing but one :::{exercise} Title with a :label:, an empty line, and a text that begins with "
+            f"*Easy (or Medium, Hard, Open), N minutes.*, got {task.source[:120]}"
         )
-    return name, checks[0][0]
-
-
-def chapter_files(root: Path) -> list[Path]:
-    """The chapters that are notebooks, in the order of _toc.yml."""
-
-    def listed(entry) -> Iterator[str]:
-        if isinstance(entry, dict):
-            if "file" in entry:
-                yield entry["file"].removesuffix(".ipynb")
-            for inside in entry.values():
-                yield from listed(inside)
-        elif isinstance(entry, list):
-            for inside in entry:
-                yield from listed(inside)
-
-    toc = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
-    files = [root / f"{name}.ipynb" for name in listed(toc)]
-    return [file for file in files if file.exists()]
+    label, minutes, difficulty = form["label"], int(form["minutes"]), form["difficulty"].lower()
+    about, metadata = {"exercise": label, "minutes": minutes, "difficulty": difficulty}, task.metadata.get("icg", {})
+    misconceptions, number = metadata.get("misconceptions"), hints.source.count("<details>")
+    names, calls = FUNCTION.findall(stub.source), CALL.findall(stub.source)
+    name, check = names[0] if names else None, calls[0][1] if calls else None
+    asked = [("", check, name), (name, "accept", name)]
+    is_open = difficulty == "open"
+    lines = f"checks.check_...({name}) and {name} = checks.accept({name})"
+    for right, expected, got in (
+        (about.items() <= metadata.items(), f"what the text says in the metadata, too, {about}", dict(metadata)),
+        (isinstance(misconceptions, list) and misconceptions, "a list of misconceptions", misconceptions),
+        (number == 2, "two hints", number),
+        (SOLUTION.fullmatch(solution.source), "the solution in <details><summary>Solution</summary>", solution.source),
+        (len(names) == 1 or (is_open and not names), "one function my_... in the stub", ", ".join(names)),
+        (calls == asked or (is_open and not calls), f"as comments in the stub and once each, {lines}", stub.source),
+    ):
+        if not right:
+            raise ValueError(f"expected {expected}, got {got}")
+    return Exercise(label, form["title"].strip(), minutes, difficulty, tuple(misconceptions), name, check, start)

@@ -12,7 +12,7 @@ import nbformat
 
 from press import classroom
 from press.chapters import ROOT
-from press.notebooks import Book, practice, reading
+from press.notebooks import TEMPLATES, Book, practice, reading
 from press.solutions import run_all
 
 EDITIONS = ("student", "teacher")
@@ -29,33 +29,6 @@ def edition(book: Book, kind: str) -> dict[str, nbformat.NotebookNode]:
             if kind == "teacher":
                 notebooks[solutions] = practice(book, chapter, solved=True, notes=True)
     return notebooks
-
-
-def index(book: Book, kind: str) -> str:
-    """The README of an edition."""
-    teacher = kind == "teacher"
-    text = (
-        f"# {kind.capitalize()} edition\n\nOpen the notebooks in Jupyter, or upload them to Colab: their first code\n"
-    )
-    text += "cell installs what is missing there.\n"
-    text += (
-        "Solutions and notes for the teacher are in them: do not hand them out.\n\n"
-        if teacher
-        else "The exercises check themselves; their solutions are not in here.\n\n"
-    )
-    text += f"| chapter | reading (minutes) | exercises | minutes |{' solutions | running (seconds) |' * teacher}\n"
-    text += f"|---|--:|--:|--:|{'---|--:|' * teacher}\n"
-    for chapter in book.chapters:
-        file, exercises, solutions = chapter.files
-        number = f"[{len(chapter.exercises)}]({exercises})" if chapter.exercises else "0"
-        text += f"| [{chapter.title}]({file}) | {chapter.reading or '–'} | {number} | {chapter.practice} |"
-        if teacher:
-            text += f" {f'[solutions]({solutions})' if chapter.exercises else '–'} | {chapter.running or '–'} |"
-        text += "\n"
-    readings = sum(chapter.reading or 0 for chapter in book.chapters)
-    number = sum(len(chapter.exercises) for chapter in book.chapters)
-    practised = sum(chapter.practice for chapter in book.chapters)
-    return f"{text}| **all** | {readings} | {number} | {practised} |{' | |' * teacher}\n"
 
 
 def write(kind: str, out: Path | None = None, root: Path = ROOT) -> Path:
@@ -82,7 +55,8 @@ def write(kind: str, out: Path | None = None, root: Path = ROOT) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     for file, notebook in notebooks.items():
         nbformat.write(notebook, out / file)
-    (out / "README.md").write_text(index(book, kind), "utf-8")
+    readme = TEMPLATES.get_template("edition.md").render(chapters=book.chapters, teacher=kind == "teacher")
+    (out / "README.md").write_text(f"{readme}\n", "utf-8")
     return out
 
 

@@ -236,8 +236,8 @@ def checkout(tmp_path, monkeypatch):
         (tmp_path / "_config.yml").write_text(
             "repository:\n  url: https://example.org/book\n  branch: main\nbibtex_bibfiles: [book/references.bib]\n"
         )
-        files = "".join(f"      - file: book/{name}\n" for name in (*chapters, "references"))
-        (tmp_path / "_toc.yml").write_text(f"root: book/index\nparts:\n  - caption: All\n    chapters:\n{files}")
+        files = "".join(f"  - file: book/{name}\n" for name in (*chapters, "references"))
+        (tmp_path / "_toc.yml").write_text(f"root: book/index\nchapters:\n{files}")
         for name, cells in chapters.items():
             if not cells or not cells[0].source.startswith("# "):
                 cells = [*markdown(FRONT), *cells]
@@ -252,7 +252,7 @@ def checkout(tmp_path, monkeypatch):
 
 def plain(root, source):
     book = Book.read(root)
-    return book.words.plain(source, book.chapters[0].file)
+    return book.words.plain(source, book.chapters[0].file, set())
 
 
 def sources(folder, name):
@@ -302,7 +302,7 @@ def test_both_editions_of_a_small_book(checkout):
     assert f"{row} [solutions](doubles-solutions.ipynb) | – |\n" in readme["teacher"]
 
 
-def test_several_exercises_in_several_chapters_of_parts(checkout):
+def test_several_exercises_in_several_chapters(checkout):
     second = exercise("ex-b", "my_b", difficulty="open", minutes=20, check=None)
     second[1].source += "\n\nk = 2\nprint(my_b(k))\n"
     root = checkout(a=[*exercise("ex-a", "my_a"), *markdown("Between."), *second], b=[*exercise("ex-c", "my_c")])
@@ -365,7 +365,7 @@ def test_hidden_code_needs_a_title(checkout):
     def hidden(source, **about):
         return checkout(a=[new_code_cell(source, metadata={"tags": ["hide-input"], **about})])
 
-    with pytest.raises(ValueError, match="^a.ipynb: cell cell-01: expected a title"):
+    with pytest.raises(ValueError, match="^a.ipynb, cell cell-01: expected a title"):
         editions.write("student", root=hidden("draw()"))
     folder = editions.write("student", root=hidden("draw()", icg={"title": "A picture"}))
     (cell,) = nbformat.read(folder / "a.ipynb", as_version=4).cells[1:]
@@ -376,9 +376,9 @@ def test_hidden_code_needs_a_title(checkout):
 
 PLAIN = {
     "citations": (
-        "One {cite:p}`one`, more {cite}`many, noone`; {cite:t}`one` say, {cite:t}`many` say\n{cite:p}`one,\nmany`.",
-        "One (Viégas and Lee, 2017), more (van Dyk et al., 2020; Anonymous authors, 2022); Viégas and Lee (2017) say, "
-        "van Dyk et al. (2020) say\n(Viégas and Lee, 2017; van Dyk et al., 2020).",
+        "One {cite:p}`one`, more {cite:p}`many, noone`; say\n{cite:p}`one,\nmany`.",
+        "One (Viégas and Lee, 2017), more (van Dyk et al., 2020; Anonymous authors, 2022); say\n"
+        "(Viégas and Lee, 2017; van Dyk et al., 2020).",
     ),
     "a definition with a title": (
         "Before.\n:::{prf:definition} Fair\n:label: def-x\n\nSame *for* all.\n:::\nAfter.",
@@ -389,39 +389,39 @@ PLAIN = {
         "**Theorem 1.**\n\n$$a$$\n\n**Note.**\n\nInside.",
     ),
     "a proof": (":::{prf:proof}\nBy {eq}`eq-a`.\n:::", "**Proof.**\n\nBy (1).\n\n∎"),
-    "a titled proof": (":::{prf:proof} of A.2\nSo.\n:::", "**Proof** (of A.2).\n\nSo.\n\n∎"),
     "notes": (
-        ":::{tip} First words\n:class: dropdown\nMore {cite:p}`one`.\n:::\n\n:::{admonition} A `title`\nText\n:::",
-        "**Tip.** First words\n\nMore (Viégas and Lee, 2017).\n\n**A `title`**\n\nText",
+        ":::{tip} First `{x}` of {cite:p}`many`\n:class: dropdown\nMore {cite:p}`one`.\n:::",
+        "**Tip.** First `{x}` of (van Dyk et al., 2020)\n\nMore (Viégas and Lee, 2017).",
     ),
     "equations": (
         "$$\na = b\n$$ (eq-a)\n\n$$c$$\n\n$$d$$ (eq-d)",
         "$$\na = b \\tag{1}\n$$\n\n$$c$$\n\n$$d \\tag{2}\n$$",
     ),
     "references": (
-        "{prf:ref}`def-x`, {eq}`eq-d`, {ref}`the start <begin>`, {ref}`begin`, {ref}`ex-double`, {prf:ref}`thm-y`, "
-        "[here](#def-x), [](#def-x)",
-        "Definition 2, (2), the start, “At first”, the exercise “Twice” of [Doubles](a-exercises.ipynb), "
-        "Theorem 2 of [Doubles](b.ipynb), here, Definition 2",
+        "{prf:ref}`def-x`, {eq}`eq-d`, {prf:ref}`ex-double`, {prf:ref}`thm-y`, {eq}`eq-y`",
+        "Definition 2, (2), Exercise “Twice”, Theorem 2 of [Doubles](b.ipynb), (1) of [Doubles](b.ipynb)",
     ),
     "links": (
         "[b](b.ipynb#x) [r](references.md) ![p](images/p.png) [up](../README.md#top) [web](https://example.org) "
-        "[in](#other) {doc}`b` {doc}`text <b>`",
+        "[mail](mailto:a@b.org)",
         "[b](b.ipynb#x) [r](https://example.org/book/blob/main/book/references.md) "
         "![p](https://example.org/book/blob/main/book/images/p.png) "
-        "[up](https://example.org/book/blob/main/README.md#top) [web](https://example.org) [in](#other) "
-        "[Doubles](b.ipynb) [text](b.ipynb)",
+        "[up](https://example.org/book/blob/main/README.md#top) [web](https://example.org) [mail](mailto:a@b.org)",
     ),
-    "a target": ("(begin)=\n\n## At first\n\nText.", "## At first\n\nText."),
     "code stays": (
         "`{cite:p}` and `f{a}` or ``{eq}`x` `` and `[a](b)`\n\n```python\n:::{note}\n$$a$$ (eq-a)\n{cite:p}`one`\n```",
     ),
     "one empty line is enough": ("a\n\n\n\nb\n\n\n```\nc\n\n\nd\n```\n\n\n\ne", "a\n\nb\n\n```\nc\n\n\nd\n```\n\ne"),
-    "maths and HTML stay": ("$a_{i}$, $$x$$ and (this) <details><summary>x</summary>\n\n- a: b\n\n</details>",),
+    "maths and HTML stay": (
+        "$a_{i}$, $$x$$ and (this), $[a](b)$ <details><summary>x</summary>\n\n- a: b\n\n</details>",
+    ),
+    "in lists and tables": (
+        "- {eq}`eq-a`\n  - [b](b.ipynb)\n    {eq}`eq-d`\n\n| a | {eq}`eq-a` |\n|---|---|\n| {eq}`eq-d` | |",
+        "- (1)\n  - [b](b.ipynb)\n    (2)\n\n| a | (1) |\n|---|---|\n| (2) | |",
+    ),
 }
 LABELS = [
     ":::{prf:definition}\n:label: def-w\nW.\n:::",
-    "(begin)=\n## At first",
     ":::{prf:definition} Fair\n:label: def-x\nX.\n:::\n\n::::{prf:theorem}\n:label: thm-x\nX\n::::",
     "$$a$$ (eq-a)\n\n$$c$$\n\n$$d$$ (eq-d)",
 ]
@@ -442,10 +442,15 @@ def test_markup_becomes_plain(checkout, name):
     [
         ("{cite:p}`nobody`", "key of the bibliography, got nobody"),
         ("{eq}`eq-none`", "got eq-none"),
-        ("{download}`x`", "role with a plain form"),
-        ("{doc}`nowhere`", "expected a chapter, got nowhere"),
-        (":::{figure} x.png\n:::", "directive with a plain form, got figure"),
-        (":::{note}\nopen", "directive note to be closed"),
+        ("{download}`x`", "role with a plain form, got {download}`x`"),
+        ("{cite:t}`one`", "role with a plain form, got {cite:t}`one`"),
+        ("{doc}`nowhere`", "role with a plain form, got {doc}`nowhere`"),
+        ("[](#eq-a)", "{eq} or {prf:ref} for a label, got a link to #eq-a"),
+        (":::{figure} x.png\n:::", "directive with a plain form, or a statement with a :label:, got figure"),
+        (":::{prf:theorem}\nX\n:::", "a statement with a :label:, got prf:theorem"),
+        ("(begin)=\n## At first", "markup with a plain form, got (begin)="),
+        ("% remark", "markup with a plain form, got % remark"),
+        (":::{note}\nopen", "fence :::{note} to be closed"),
         ("```python\nopen", "fence ```python to be closed"),
     ],
 )
@@ -491,11 +496,19 @@ WRONG = {
         change(0, old="Double", new=":::\n\n:::{exercise} B\n:::\n\n:::{note}\nX"),
         "nothing but",
     ),
-    "another label in the metadata": (change(0, exercise="ex-other"), "label ex-double in the metadata"),
-    "no difficulty": (change(0, difficulty="trivial"), "easy, medium, hard, open, got trivial"),
-    "no minutes": (change(0, minutes=0), "expected minutes"),
-    "other minutes in the text": (change(0, minutes=50), r"\*Easy, 50 minutes"),
-    "other difficulty in the text": (change(0, difficulty="hard"), r"\*Hard, 5 minutes"),
+    "another label in the metadata": (
+        change(0, exercise="ex-other"),
+        "the metadata, too, .*'exercise': 'ex-double'.*got .*ex-other",
+    ),
+    "no difficulty": (change(0, difficulty="trivial"), "the metadata, too, .*'difficulty': 'easy'.*got .*trivial"),
+    "no minutes": (change(0, minutes=0), "the metadata, too, .*'minutes': 5.*got .*'minutes': 0"),
+    "other minutes in the text": (change(0, minutes=50), "the metadata, too, .*'minutes': 5,.*got .*'minutes': 50"),
+    "other difficulty in the text": (change(0, difficulty="hard"), "the metadata, too, .*easy.*got .*hard"),
+    "no minutes in the text": (change(0, old="*Easy, 5", new="*Easy, 0"), r"begins with \*Easy"),
+    "no difficulty in the text": (
+        change(0, old="*Easy, 5", new="*Trivial, 5"),
+        r"begins with \*Easy \(or Medium, Hard, ",
+    ),
     "no misconceptions": (change(0, misconceptions=[]), "list of misconceptions"),
     "one string of misconceptions": (change(0, misconceptions="Adding"), "list of misconceptions"),
     "one hint": (change(2, old="<details>"), "two hints, got 1"),
