@@ -122,13 +122,13 @@ TRAPEZOID_WRONG = {
     "half of what you give them": lambda n: (trapezoid(n)[0], trapezoid(n)[1].flip(0) * 0 + doubled_ends(n)),
     r"Draw it.*\nFor n = 2 it returned \[0, 1\] and \[0, 1\]": lambda n: (trapezoid(n)[0], torch.linspace(0, 1, n)),
     "Draw it": lambda n: (trapezoid(n)[0] ** 2, trapezoid(n)[1]),
-    r"the nodes, n numbers, shape \(4,\); yours has shape \(5,\)": lambda n: trapezoid(5) if n > 3 else trapezoid(n),
-    r"the weights, n numbers, shape \(2,\); yours has shape \(3,\)": lambda n: (trapezoid(n)[0], trapezoid(n + 1)[1]),
+    r"n nodes, shape \(4,\); yours has shape \(5,\)": lambda n: trapezoid(5) if n > 3 else trapezoid(n),
+    r"n weights, shape \(2,\); yours has shape \(3,\)": lambda n: (trapezoid(n)[0], trapezoid(n + 1)[1]),
     "Return 2 things": lambda n: [*trapezoid(n)[0], 0.0],
     "returned None": lambda n: None,
     "Nothing here yet": lambda n: (..., ...),  # as the stub stands
     "Nothing here yet:": lambda n: (trapezoid(n)[0], ...),
-    r"the nodes, n numbers, shape \(2,\); yours has shape \(1,\)": lambda n: ([0.5], [1.0]),
+    r"n nodes, shape \(2,\); yours has shape \(1,\)": lambda n: ([0.5], [1.0]),
 }
 
 
@@ -295,6 +295,7 @@ STEPS_WRONG = {
     "returned None": lambda *a: None,
     "Nothing here yet": lambda *a: ...,
     "RuntimeError": lambda f, x, b, t: steps(f, x[0], b, t),
+    "does it ever hold": lambda f, x, b, t: steps(f, x, b, t, size=lambda g: 2 * t - g.abs()),
 }
 
 # --- Several baselines -------------------------------------------------------------------------------------------
