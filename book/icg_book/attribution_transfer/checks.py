@@ -257,29 +257,32 @@ def _observe_input(asked, seed: int) -> SimpleNamespace:
     if point.numel() != 2:
         raise NotYet(f"Return two numbers, x1 and x2; you return {point.numel()}.")
     point = point.reshape(1, 2)
-    inside = bool(((point >= 0) & (point <= 1)).all())
-    white, n = torch.ones_like(point), 20_000
-    corners, path, from_black = (
-        tuple(found[0].tolist()) if inside else (0.0, 0.0)
-        for found in (
-            bshap(CROSS, point, white),
-            integrated_gradients(CROSS, point, white, n_steps=n),
-            integrated_gradients(CROSS, point, 0 * white, n_steps=n),
-        )
-    )
+    finite, inside = bool(point.isfinite().all()), bool(((point >= 0) & (point <= 1)).all())
+    if not inside:
+        return SimpleNamespace(finite=finite, inside=inside)
+    white = torch.ones_like(point)
+
+    def ig(baseline: Tensor) -> list[float]:
+        return integrated_gradients(CROSS, point, baseline, n_steps=20_000)[0].tolist()
+
+    corners, path = bshap(CROSS, point, white)[0].tolist(), ig(white)
     return SimpleNamespace(
-        finite=bool(point.isfinite().all()),
+        finite=finite,
         inside=inside,
         x1=point[0, 0].item(),
         corners=corners,
         path=path,
-        from_black=from_black,
-        said=f"({', '.join(f'{round(v, 2) + 0.0:g}' for v in path)})",
-        by_corners=f"({', '.join(f'{round(v, 2) + 0.0:g}' for v in corners)})",
+        from_black=ig(0 * white),
+        by_corners=_pair(corners),
+        by_path=_pair(path),
     )
 
 
-def _is_at(found: tuple[float, float], *expected: float) -> bool:
+def _pair(found: list[float]) -> str:
+    return "(" + ", ".join(f"{round(value, 2) + 0.0:g}" for value in found) + ")"
+
+
+def _is_at(found: list[float], *expected: float) -> bool:
     return all(abs(one - other) < 0.02 for one, other in zip(found, expected, strict=True))
 
 
@@ -297,16 +300,16 @@ check_misleading_input = Property(
         ),
         "At your input BShap gives {by_corners}, and not all credit to x2: is x2 well inside the band, and x1 "
         "outside?": (lambda o: not _is_at(o.corners, 0, 1)),
-        "From (0, 0) this input misleads, but from (1, 1) IG gives {said}. Where is the baseline?": (
+        "From (0, 0) this input misleads, but from (1, 1) IG gives {by_path}. Where is the baseline?": (
             lambda o: not _is_at(o.path, 1, 0) and _is_at(o.from_black, 1, 0)
         ),
         "IG is right about your input: x2 enters the band first, or alone. Let x1 come first.": (
             lambda o: _is_at(o.path, 0, 1)
         ),
-        "IG gives {said}. On its way from 1, does x1 pass through the band at all?": (
+        "IG gives {by_path}. On its way from 1, does x1 pass through the band at all?": (
             lambda o: not _is_at(o.path, 1, 0) and o.x1 > KNOTS[-1] - 1e-6
         ),
-        "IG gives {said}. The path must climb onto the arm of x1 before x2 comes near the band, and must be deep in "
+        "IG gives {by_path}. The path must climb onto the arm of x1 before x2 comes near the band, and must be deep in "
         "the band of x2 before x1 leaves its own.": lambda o: not _is_at(o.path, 1, 0),
     },
 )

@@ -404,7 +404,11 @@ ALL = {
         UNFAIR_WRONG,
     ),
 }
-globals().update(shared_tests(ALL, family=FAMILY))
+RIGHT_ANYWAY = {
+    checks.check_misleading_input: {"one percent more|0.01 more": "(0.192, 0.354) and (0.2, 0.36) mislead as well"},
+    checks.check_unfair: {"12 -> (13|24)": "more of what vanishes at the corners charges x1 even more"},
+}
+globals().update(shared_tests(ALL, family=FAMILY, right_anyway=RIGHT_ANYWAY))
 
 
 @pytest.mark.parametrize("check", ALL)
@@ -412,7 +416,7 @@ def test_no_message_gives_the_answer_away(check):
     secrets = {
         checks.check_mean_output: [f"{mean_output(x1):.2f}" for x1 in (0.22, 0.25, 0.535)],
         checks.check_misleading_input: ["0.19", "0.35", "0.18"],
-        checks.check_unfair: ["12", "(1 - "],
+        checks.check_unfair: ["12 ", "(1 - "],
     }
     for said in messages(check, ALL):
         assert not any(secret in said for secret in secrets.get(check, []))
