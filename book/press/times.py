@@ -59,6 +59,8 @@ class Watch(NotebookClient):
         super().__init__(*arguments, **options)
         self.cells: list[list[float]] = []
         self.first_picture: float | None = None
+        # nbclient answers Output widgets while it waits on the same socket, and may then miss the reply of the cell.
+        self.widget_registry = {}
 
     def process_message(self, msg, cell, cell_index):
         """As the client does, and note it."""
