@@ -148,7 +148,7 @@ def _back_cases(seed: int) -> list[tuple]:
     every[:, 3] = 0.0  # nothing happens
     every[:, 4] = torch.cat([torch.full((39,), -0.01), torch.tensor([2.0])])  # many small losses, one large gain
     every[:, 5] = -every[:, 5].abs()
-    small = drawn(7, 3) * _vector(0.1, 1.0, 100.0)
+    small = drawn(7, 3) * _vector(0.01, 1.0, 100.0)
     return [
         (_vector(2.0, -1.0)[:, None],),
         (_vector(1.0, -3.0)[:, None],),
@@ -218,6 +218,18 @@ check_given_back = Values(
         ),
         "You divide by the gains alone. Divide by all that moved, gains plus losses.": (
             _of_sums(lambda gained, lost: (torch.minimum(gained, lost) / gained).nan_to_num(0)),
+        ),
+        "Where little moves, your denominator is too large: divide by what moved, and ask for 0 only if that is 0.": (
+            *(
+                _of_sums(lambda gained, lost, more=more: torch.minimum(gained, lost) / (gained + lost + more))
+                for more in (1.0, 0.1, 1e-2, 1e-3, 1e-4, 1e-5)
+            ),
+            *(
+                _of_sums(
+                    lambda gained, lost, least=least: torch.minimum(gained, lost) / (gained + lost).clamp(min=least)
+                )
+                for least in (1.0, 0.5, 0.1)
+            ),
         ),
         "You count steps. Weigh each step by how much credit moves in it.": (
             lambda d: torch.minimum((d > 0).sum(0), (d < 0).sum(0)) / (d != 0).sum(0).clamp(min=1),
@@ -368,6 +380,7 @@ def _dummy_cases(seed: int) -> list[tuple]:
     other = written("x1 - 2 x3", lambda z: z[:, 0] - 2 * z[:, 2])
     cross = written("max(g(x1), g(x2))", lambda z: CROSS(z))
     cosine = written("cos(2π x1) x2", lambda z: torch.cos(2 * math.pi * z[:, 0]) * z[:, 1])
+    sine = written("sin(π x1) + x2", lambda z: (math.pi * z[:, 0]).sin() + z[:, 1])  # 0 at 1, but for rounding
     sines = written("sin(π x1) sin(2π x2)", lambda z: (math.pi * z[:, 0]).sin() * (2 * math.pi * z[:, 1]).sin())
     one, zero = _vector(1.0, 1.0), _vector(0.0, 0.0)
     cases = [
@@ -381,13 +394,13 @@ def _dummy_cases(seed: int) -> list[tuple]:
         (both, _vector(3.0, 2.0), _vector(3.0, -1.0), 0),  # the input is the baseline there
         (both, _vector(3.0, 2.0), _vector(3.0, -1.0), 1),
         *((cross, _vector(0.6, 0.42), zero, i) for i in (0, 1)),
-        *((f, one, zero, i) for f in (cosine, sines) for i in (0, 1)),
+        *((f, one, zero, i) for f in (cosine, sine, sines) for i in (0, 1)),
     ]
     for i, *corner in product((0, 1, 2), (False, True), (False, True)):
         for sign in (1.0, -1.0):
             x, baseline = _point(generator, 3)
             cases.append((_only_at(x, baseline, i, tuple(corner), sign), x, baseline, i))
-    for n in (5, 7, 7, 7):  # many corners: whoever tries some of them misses the one that counts
+    for n in (5, 8, 8, 8, 8):  # many corners: whoever tries some of them misses the one that counts
         x, baseline = _point(generator, n)
         i, *corner = torch.randint(2, (n,), generator=generator).bool().tolist()
         i = int(torch.randint(n, (), generator=generator))
@@ -395,6 +408,8 @@ def _dummy_cases(seed: int) -> list[tuple]:
     for i in (0, 1, 2, 1):
         x, baseline = _point(generator, 3)
         cases += [(_bump(x, baseline, i, k), x, baseline, i) for k in range(3)]
+    x, baseline = _point(generator, 5)
+    cases += [(_bump(x, baseline, i, k), x, baseline, i) for i, k in ((0, 0), (3, 1))]
     for i in (0, 1, 2):  # where the point is not the input, or not the baseline, the verdict is another one
         x, baseline = _point(generator, 3)
         wrong = [x, 0 * x], [0 * x, baseline], [torch.ones_like(x), baseline], [x, torch.ones_like(x)]
@@ -495,10 +510,12 @@ check_is_dummy = Values(
             _verdict(lambda changes: bool((changes.abs() < 1e-9).any()))
         ),
         "Computers round: allow a tiny difference (1e-9, say), also where the outputs are close to 0.": (
-            _verdict(lambda changes: bool((changes == 0).all()))
+            _verdict(lambda changes: bool((changes == 0).all())),
+            _verdict(lambda changes: bool((changes.abs() < 1e-20).all())),
         ),
         "You overlook small changes. A difference of a thousandth is not rounding.": tuple(
-            _verdict(lambda changes, small=small: bool((changes.abs() < small).all())) for small in (1e-1, 1e-2, 2e-3)
+            _verdict(lambda changes, small=small: bool((changes.abs() < small).all()))
+            for small in (0.5, 1e-1, 1e-2, 1e-3)
         ),
         "You exchange another feature than number i. They count from 0.": (
             lambda f, x, b, i: _is_dummy(f, x, b, len(x) - 1 - i),
@@ -530,11 +547,17 @@ def _look(asked: Callable, points: Tensor) -> Tensor:
 
 
 def _lines() -> tuple[Tensor, Tensor]:
-    """Both ends of lines across the square: along it, up, and the two diagonals."""
-    at = torch.linspace(0, 1, 6, dtype=torch.float64)
-    along = torch.stack([torch.zeros_like(at), at], 1), torch.stack([torch.ones_like(at), at], 1)
-    ends = [torch.cat([a, a.flip(1)]) for a in along]
-    return torch.cat([ends[0], _vector(0, 0, 0, 1).view(2, 2)]), torch.cat([ends[1], _vector(1, 1, 1, 0).view(2, 2)])
+    """Both ends of lines across the square: along it, up, and the two diagonals.
+
+    They end a little inside: |x1| is smooth on the square although autograd takes its slope at 0 to be 0.
+    """
+    low, high = 1e-9, 1 - 1e-9
+    at = torch.linspace(low, high, 6, dtype=torch.float64)
+    along = torch.stack([torch.full_like(at, low), at], 1), torch.stack([torch.full_like(at, high), at], 1)
+    starts, ends = (torch.cat([part, part.flip(1)]) for part in along)
+    return torch.cat([starts, _vector(low, low, low, high).view(2, 2)]), torch.cat(
+        [ends, _vector(high, high, high, low).view(2, 2)]
+    )
 
 
 def _break(look: Callable, pieces: int = 64) -> tuple[float, float] | None:

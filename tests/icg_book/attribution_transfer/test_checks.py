@@ -137,7 +137,8 @@ BACK_WRONG = {
     "For each column": lambda d: (
         torch.minimum(d.max(0).values, -d.min(0).values).clamp(min=0) / d.abs().sum(0).clamp(min=1e-9)
     ),
-    "For each column,": lambda d: torch.minimum(ups(d), downs(d)) / (d.abs().sum(0) + 1e-2),
+    "your denominator is too large": lambda d: torch.minimum(ups(d), downs(d)) / (d.abs().sum(0) + 1e-2),
+    "For each column,": lambda d: torch.where(d.abs().sum(0) > 0.5, given_back(d), 0.0),
     "add up the gains": lambda d: given_back(d[:4]),
     r"shape \(2,\); yours has shape \(1,\)|shape \(\)": lambda d: given_back(d)[:1],
     "NaN or infinity": lambda d: given_back(d) / 0,
