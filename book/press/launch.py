@@ -8,17 +8,7 @@ from pathlib import PurePosixPath
 
 from sphinx.application import Sphinx
 
-BRANCH, FOLDER = "gh-pages", "colab"  # where `make pages` puts the notebooks
-
-
-def colab(repository: str) -> str:
-    """The folder of the plain notebooks as Colab opens it, for a repository on GitHub.
-
-    >>> colab("https://github.com/a/b")
-    'https://colab.research.google.com/github/a/b/blob/gh-pages/colab/'
-    """
-    name = repository.rstrip("/").removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{name}/blob/{BRANCH}/{FOLDER}/"
+from icg_book.kit.colab import colab
 
 
 def mended(buttons: list[dict], page: str, repository: str) -> list[dict]:

@@ -14,8 +14,8 @@ import nbformat
 from jupyter_cache import get_cache
 from nbconvert.preprocessors import Preprocessor
 
+from icg_book.kit.colab import FOLDER, colab
 from press.chapters import ROOT, Chapter
-from press.launch import FOLDER, colab
 from press.notebooks import Book, practice, reading
 from press.solutions import run_all
 

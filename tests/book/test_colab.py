@@ -20,9 +20,9 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from icg.artifacts import REPOSITORY
+from icg_book.kit.colab import FOLDER
 from icg_book.repository import pages
 from press.chapters import chapter_files
-from press.launch import FOLDER
 
 try:
     import tomllib

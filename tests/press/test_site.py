@@ -13,6 +13,7 @@ from jupyter_cache import get_cache
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from raw_myst import raw_myst
 
+from icg_book.kit.colab import colab
 from press import launch, site
 from press.chapters import chapter_files
 from press.notebooks import Book
@@ -20,7 +21,7 @@ from press.notebooks import Book
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "_build" / "html" / "book"
 ADDRESS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["repository"]["url"]
-COLAB = launch.colab(ADDRESS)
+COLAB = colab(ADDRESS)
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "0"}, "text/plain": "VBox()"}
 OUTPUTS = [
     new_output("stream", name="stdout", text="said"),
@@ -97,7 +98,7 @@ def test_what_is_missing_or_too_large_is_told(built, monkeypatch):
 def test_nothing_raw_is_published_and_links_lead_to_colab(monkeypatch):
     """On all chapters, without their outputs."""
     monkeypatch.setattr(site, "executed", lambda chapter, cache: chapter)
-    book = Book.read(ROOT, before=launch.colab)
+    book = Book.read(ROOT, before=colab)
     found = site.notebooks(book, ROOT / "_build" / ".jupyter_cache")
     assert sorted(found) == sorted(file for chapter in book.chapters for file in chapter.files)
     for file, notebook in found.items():

@@ -6,9 +6,10 @@ import os
 
 from torch import Tensor, nn
 
-from icg.artifacts import BRANCH, REPOSITORY
+from icg.artifacts import REPOSITORY
 from icg.certainty import join
 from icg_book.kit import contenders
+from icg_book.kit.colab import colab
 from icg_book.kit.contenders import BASELINES, NAMES, OFFERED, find, told
 from icg_book.kit.page.explorable import png_bytes
 
@@ -25,8 +26,7 @@ def is_live() -> bool:
 
 def colab_link(chapter: str) -> str:
     """Address of a chapter (``"burnt_snacks"``) in Colab."""
-    repository = REPOSITORY.removeprefix("https://github.com/")
-    return f"https://colab.research.google.com/github/{repository}/blob/{BRANCH}/book/{chapter}.ipynb"
+    return f"{colab(REPOSITORY)}{chapter}.ipynb"
 
 
 class Counted(nn.Module):
