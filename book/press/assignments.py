@@ -24,6 +24,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
+from icg_book.kit.colab import colab
 from icg_book.kit.grading import FRESH, RIGHT
 from press.chapters import ROOT, Chapter, Exercise, at
 from press.needs import FENCED, needed
@@ -40,8 +41,8 @@ TIMEOUT = 120  # seconds for each cell
 
 
 def read() -> Book:
-    """The book; links between its notebooks lead to the repository."""
-    return Book.read(ROOT, before=lambda repository: f"{repository}/blob/main/book/")
+    """The book; links to its chapters lead to the plain notebooks in Colab."""
+    return Book.read(ROOT, before=colab)
 
 
 def points(exercise: Exercise) -> int:
@@ -90,7 +91,7 @@ def head(book: Book, chapter: Chapter) -> str:
 # {chapter.title}
 
 **Exercises to hand in**, {sum(map(points, chapter.exercises))} points in all. They belong to
-[this chapter]({book.words.address}/book/{chapter.file}). Keep the name of this notebook.
+[this chapter]({book.words.notebooks}{chapter.file}). Keep the name of this notebook.
 
 - Edit only the cells that begin with `# Your answer`. You may add cells of your own. All others are put back as they
   were before your answers are graded.
