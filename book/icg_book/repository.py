@@ -78,12 +78,14 @@ def rewrite(url: str, root: str | Path) -> list[Path]:
     """
     owner, name = _split(url)
     old_url = current(root)
+    places = {mentions(old_url): f"{owner}/{name}", pages(old_url): f"{owner}.github.io/{name}"}
     changed = {}
     for path in text_files(root):
         # Latin-1 maps bytes to characters one to one, so encoding and line ends stay as they are.
         old = path.read_bytes().decode("latin-1")
-        new = mentions(old_url).sub(f"{owner}/{name}", old)
-        new = pages(old_url).sub(f"{owner}.github.io/{name}", new)
+        new = old
+        for pattern, replacement in places.items():
+            new = pattern.sub(replacement, new)
         if new != old:
             changed[path] = new
     for path, new in changed.items():

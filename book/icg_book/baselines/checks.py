@@ -7,13 +7,8 @@ import torch
 from torch import Tensor
 
 from icg.baselines import every, gaussian_noise, maximum_distance
-from icg_book.kit.answers import NotYet, Property, Values, close, fits, numbers, written
+from icg_book.kit.answers import NotYet, Property, Values, close, fits, numbers, seeded, written
 from icg_book.kit.answers import accept as accept
-
-
-def _drawn(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
 
 # ---- the blind spot ---------------------------------------------------------------------------------------------
 
@@ -26,7 +21,7 @@ def _blind_pixels(image, baselines):
 
 
 def _blind_cases(seed: int) -> list[tuple]:
-    generator = _drawn(seed)
+    generator = seeded(seed)
 
     def levels(*shape):
         return torch.randint(3, shape, generator=generator) / 2
@@ -122,7 +117,7 @@ def _farthest_point(x, low, high):
 
 
 def _farthest_cases(seed: int) -> list[tuple]:
-    generator = _drawn(seed)
+    generator = seeded(seed)
 
     def within(low, high, *shape):
         return low + (high - low) * torch.rand(shape, generator=generator)
@@ -239,7 +234,7 @@ def _double_cases(seed: int) -> list[tuple]:
     product = written("x1² x2", lambda z: z[:, 0] ** 2 * z[:, 1])
     waves = written("x1² x2 - sin x3", lambda z: z[:, 0] ** 2 * z[:, 1] - torch.sin(z[:, 2]))
     cubes = written("Σ xi³ + exp(Σ xi / 4)", lambda z: (z**3).sum(1) + (z.sum(1) / 4).exp())
-    generator = _drawn(seed)
+    generator = seeded(seed)
     return [
         (cube, torch.tensor([[0.5]]), 0.0, 2.0, 2),
         (product, torch.tensor([[1.0, 0.25]]), 0.0, 1.0, 3),
@@ -405,7 +400,7 @@ def _observe_noise(asked, seed: int) -> SimpleNamespace:
         return found.reshape(n, *x.shape)
 
     def of(number):
-        return _drawn(1000 * seed + number)
+        return seeded(1000 * seed + number)
 
     greys = 0.3 + 0.4 * torch.rand(6, 50, generator=of(0))
     picture = 0.4 + 0.2 * torch.rand(2, 3, 3, generator=of(0))

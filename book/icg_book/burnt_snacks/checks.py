@@ -2,42 +2,30 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from icg.attribution import integrated_certainty_gradients, integrated_gradients
 from icg.certainty import join
 from icg.measures import mass_share
+from icg.quadrature import quadrature
 from icg_book.kit.answers import Values, written
 from icg_book.kit.answers import accept as accept
 
 # ---- rules: from the number of steps to where gradients are taken, and how much each counts --------------------
 
 
-def _lefts(n):
-    return [(k / n, 1 / n) for k in range(n)]
+def _rule(method: str) -> Callable[[int], list]:
+    """One of the library's."""
+    return lambda n: torch.stack(quadrature(method, n)).T.tolist()
 
 
-def _rights(n):
-    return [((k + 1) / n, 1 / n) for k in range(n)]
-
-
-def _middles(n):
-    return [((k + 0.5) / n, 1 / n) for k in range(n)]
-
-
-def _trapezoid(n):
-    return [(k / (n - 1), (0.5 if k in (0, n - 1) else 1.0) / (n - 1)) for k in range(n)]
+_lefts, _rights, _middles = _rule("riemann_left"), _rule("riemann_right"), _rule("riemann_middle")
+_trapezoid, _gauss = _rule("riemann_trapezoid"), _rule("gausslegendre")
 
 
 def _trapezoid_of_steps(n):
     return _trapezoid(n + 1)
-
-
-def _gauss(n):
-    nodes, weights = np.polynomial.legendre.leggauss(n)
-    return [((node + 1) / 2, weight / 2) for node, weight in zip(nodes, weights, strict=True)]
 
 
 def _simpson(n):

@@ -9,12 +9,8 @@ from torch import Tensor, nn
 
 from icg.certainty import join
 from icg.damage import another_sample, continuous_bernoulli_icdf, damage
-from icg_book.kit.answers import NotYet, Property, Values, ask, close, fits, numbers, written
+from icg_book.kit.answers import NotYet, Property, Values, ask, close, fits, numbers, seeded, written
 from icg_book.kit.answers import accept as accept
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 def _like(answer, values: Tensor, what: str) -> Tensor:
@@ -42,7 +38,7 @@ def _observe_damage(asked, seed: int) -> SimpleNamespace:
     Originals lie below 1 and replacements above 2, so that every number tells where it comes from. Both are multiples
     of 1/64, which no floating dtype rounds.
     """
-    source = _seeded(seed)
+    source = seeded(seed)
     seen = SimpleNamespace(foreign=False, parted=False, blends=True)
 
     def ask(certainty: Tensor, channels: int, generator: torch.Generator) -> Tensor:
@@ -65,7 +61,7 @@ def _observe_damage(asked, seed: int) -> SimpleNamespace:
 
     cases = [(strewn(1, 1, 2, 3), 1), (strewn(3, 1, 5, 4).double(), 2), (strewn(4, 1, 100, 75), 2)]
     level = torch.cat([c.flatten().double() for c, _ in cases])
-    kept = torch.cat([ask(c, channels, _seeded(seed + k)).flatten() for k, (c, channels) in enumerate(cases)])
+    kept = torch.cat([ask(c, channels, seeded(seed + k)).flatten() for k, (c, channels) in enumerate(cases)])
     share = {c: kept[(level - c).abs() < 1e-6].double().mean().item() for c in LEVELS}
     count = {c: int(((level - c).abs() < 1e-6).sum()) for c in LEVELS}
     seen.share, seen.certainty = "", ""
@@ -78,11 +74,11 @@ def _observe_damage(asked, seed: int) -> SimpleNamespace:
     seen.all_kept, seen.all_lost = bool(kept.all()), not bool(kept.any())
 
     even = torch.full((6, 1, 4, 5), 0.5)
-    generators = [_seeded(1000 * seed + s) for s in range(100)]
+    generators = [seeded(1000 * seed + s) for s in range(100)]
     drawn = torch.stack([torch.stack([ask(even, 2, g) for _ in range(2)]) for g in generators])  # (100, 2, 6, 4, 5)
     varied = bool(drawn.any()) and not bool(drawn.all())
     seen.cut = not varied and share[0.3] in (0, 1) and share[0.7] in (0, 1)
-    again = torch.stack([ask(even, 2, _seeded(1000 * seed + s)) for s in range(10)])
+    again = torch.stack([ask(even, 2, seeded(1000 * seed + s)) for s in range(10)])
     seen.repeatable = torch.equal(again, drawn[:10, 0])
     seen.seed_ignored = varied and bool((drawn == drawn[:1]).all())
     seen.not_drawn_on = varied and bool((drawn[:, 0] == drawn[:, 1]).all())
@@ -171,7 +167,7 @@ def _exchange(values, generator):
 
 def _observe_exchange(asked, seed: int) -> SimpleNamespace:
     """Who gets whom, in batches of two to five, over many draws."""
-    source = _seeded(seed)
+    source = seeded(seed)
     seen = SimpleNamespace(mixed=False, foreign=False)
 
     def partners(n: int, generator: torch.Generator) -> Tensor:
@@ -191,14 +187,11 @@ def _observe_exchange(asked, seed: int) -> SimpleNamespace:
     # two draws in a row of each generator, (60, 2, n)
     drawn = {
         n: torch.stack(
-            [
-                torch.stack([partners(n, g) for _ in range(2)])
-                for g in map(_seeded, range(1000 * seed, 1000 * seed + 60))
-            ]
+            [torch.stack([partners(n, g) for _ in range(2)]) for g in map(seeded, range(1000 * seed, 1000 * seed + 60))]
         )
         for n in (2, 3, 4, 5)
     }
-    again = torch.stack([partners(5, _seeded(1000 * seed + s)) for s in range(10)])
+    again = torch.stack([partners(5, seeded(1000 * seed + s)) for s in range(10)])
     seen.repeatable = torch.equal(again, drawn[5][:10, 0])
     seen.not_drawn_on = bool((drawn[5][:, 0] == drawn[5][:, 1]).all())
     seen.always = bool((drawn[5] == drawn[5][:1, :1]).all())
@@ -259,7 +252,7 @@ def _quantile(u, logit):
 
 
 def _quantile_cases(seed: int) -> list[tuple]:
-    generator = _seeded(seed)
+    generator = seeded(seed)
 
     def drawn(*shape):
         return torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -387,7 +380,7 @@ def _absence(model, values):
 
 
 def _absence_cases(seed: int) -> list[tuple]:
-    generator = _seeded(seed)
+    generator = seeded(seed)
     cases = []
     for n, channels, size, n_classes, at_zero in (
         (3, 1, (1, 2), 2, 0.6),
@@ -519,7 +512,7 @@ def _takes(channels: int, n: int, formula: str, rule: Callable) -> Callable:
 
 def _faded_cases(seed: int) -> list[tuple]:
     """Functions that treat no two channels and no two positions alike; baselines that are not 0."""
-    generator = _seeded(seed)
+    generator = seeded(seed)
 
     def baseline(*shape):
         return torch.randn(1, *shape, generator=generator, dtype=torch.float64)
@@ -543,7 +536,7 @@ def _faded_cases(seed: int) -> list[tuple]:
 
 def _observe_faded(asked, seed: int) -> SimpleNamespace:
     """The model's outputs where all is known, nothing, three tenths, and each position in its own way; and slopes."""
-    generator = _seeded(seed + 1)
+    generator = seeded(seed + 1)
     seen = SimpleNamespace(no_slope=False)
     found: dict[str, list[Tensor]] = {}
 

@@ -8,13 +8,8 @@ import torch
 from torch import Tensor
 
 from icg_book.imagenette.localisation import half_area
-from icg_book.kit.answers import NotYet, Property, Values, numbers, written
+from icg_book.kit.answers import NotYet, Property, Values, numbers, seeded, written
 from icg_book.kit.answers import accept as accept
-
-
-def _seeded(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
 
 # ---- half area --------------------------------------------------------------------------------------------------
 
@@ -27,7 +22,7 @@ def _half_area(attribution):
 
 def _half_area_cases(seed: int) -> list[tuple]:
     """First maps of powers of two, where half is exactly reached; then maps of very unlike scales and shapes."""
-    generator = _seeded(seed)
+    generator = seeded(seed)
 
     def drawn(n, h, w, dtype=torch.float64):
         maps = torch.randn(n, 1, h, w, generator=generator, dtype=torch.float64) ** 3 + 0.2
@@ -189,7 +184,7 @@ def _products(values, certainty):
 
 
 def _noisy_cases(seed: int) -> list[tuple]:
-    generator = _seeded(seed)
+    generator = seeded(seed)
     cases = []
     for k, h, w, dtype, rule in (
         (2, 1, 2, torch.float32, _products),
@@ -308,7 +303,7 @@ def _top_border(picture, tolerance):
 
 def _top_border_cases(seed: int) -> list[tuple]:
     """Pictures of multiples of 1/64, so that a difference can be exactly the tolerance; noise below the border."""
-    generator = _seeded(seed)
+    generator = seeded(seed)
     tolerance = 4 / 64
 
     def picture(rows: int, colour: tuple[int, ...] | int = 32, h: int = 9, w: int = 10) -> Tensor:
@@ -536,7 +531,7 @@ def _weight_and_bias(answer) -> tuple[Tensor, Tensor]:
 
 def _observe_gate(asked, seed: int) -> SimpleNamespace:
     """The front's channels for values up to ``largest``, in units of it, for small and large ones."""
-    generator = _seeded(seed)
+    generator = seeded(seed)
     steps = torch.tensor([-1.0, -0.5, -1 / 64, 0.0, 1 / 64, 0.25, 1.0], dtype=torch.float64)
     grid = torch.stack([torch.stack(point) for point in product(steps, repeat=3)])
     x = torch.cat([grid, 2 * torch.rand(100, 3, generator=generator, dtype=torch.float64) - 1])

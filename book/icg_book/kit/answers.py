@@ -10,6 +10,7 @@ import reprlib
 import sys
 import textwrap
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import CodeType, FrameType, SimpleNamespace
@@ -97,7 +98,12 @@ def close(answer: Tensor, right: Tensor, tolerance: float = 1e-4) -> bool:
     return torch.allclose(answer.reshape(right.shape), right.double(), rtol=0, atol=tolerance, equal_nan=True)
 
 
-# ---- what a case looks like in a sentence -----------------------------------------------------------------------
+# ---- cases, and what they look like in a sentence ---------------------------------------------------------------
+
+
+def seeded(seed: int) -> torch.Generator:
+    """A source of random numbers for the cases of this seed."""
+    return torch.Generator().manual_seed(seed)
 
 
 def written(formula: str, function: Callable) -> Callable:
@@ -245,7 +251,7 @@ class _Watch:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Check:
+class Check(ABC):
     """The check of an exercise; call it with an answer. :class:`Values` and :class:`Property` say how it looks.
 
     Attributes:
@@ -297,9 +303,9 @@ class Check:
         by = f" (The library's {', '.join(sorted(watch.called))} did it.)" if watch.called else ""
         print(f"{self.praise}{by}")
 
+    @abstractmethod
     def examine(self, asked: Callable, seed: int) -> None:
         """Raise :class:`NotYet` if the answer, which is asked by ``asked(*arguments)``, is not right."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
