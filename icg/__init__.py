@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, damage, deletion, measures, shapley, training
+from . import artifacts, baselines, certainty, damage, deletion, fairness, measures, shapley, training
 from .attribution import (
     expected_certainty_gradients,
     expected_gradients,
@@ -25,6 +25,7 @@ __all__ = [
     "certainty",
     "damage",
     "deletion",
+    "fairness",
     "measures",
     "shapley",
     "training",

@@ -238,6 +238,7 @@ def certainty_batch(
     prior: Tensor,
     generator: torch.Generator,
     blocks: float = 0.0,
+    whole: float = 0.5,
 ) -> tuple[Tensor, Tensor]:
     """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
 
@@ -248,8 +249,8 @@ def certainty_batch(
             a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
             neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
         prior: class frequencies ``(K,)``.
-        blocks: share that gets :func:`block_damage`, which teaches what an intact input at a middling
-            certainty means.
+        blocks, whole: share that gets :func:`block_damage`, which teaches what an intact input at a middling
+            certainty means; and the share of these that are one block.
 
     Returns:
         Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
@@ -264,7 +265,7 @@ def certainty_batch(
         inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
     if n_blocks > 1:
         part = slice(n_damaged, n_damaged + n_blocks)
-        inputs[part] = block_damage(values[part], generator=generator)
+        inputs[part] = block_damage(values[part], whole=whole, generator=generator)
     soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
     if n_absent:
         inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)

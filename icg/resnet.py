@@ -12,7 +12,8 @@ class CertaintyResNet(nn.Module):
     Input: joined ``(N, 4, H, W)``, RGB in [0, 1] and certainty, H and W at least 32. Output: logits ``(N, K)``.
 
     Colours are normalised inside, with ImageNet's mean and standard deviation. A 1x1 convolution with ReLU and without
-    batch norm mixes colours and certainty into ``front`` channels, which the stem takes instead of three.
+    batch norm mixes colours and certainty into ``front`` channels, which the stem takes instead of three. If ``gated``,
+    normalised colours are multiplied by their certainty before: at certainty 0 nothing of them can pass.
 
     Attributes:
         config: the arguments that build the same network again, whatever it began with; a card keeps them.
@@ -22,7 +23,13 @@ class CertaintyResNet(nn.Module):
     certainty_aware = True
 
     def __init__(
-        self, arch: str = "resnet50", num_classes: int = 10, front: int = 64, size: int = 128, zero_init: bool = False
+        self,
+        arch: str = "resnet50",
+        num_classes: int = 10,
+        front: int = 64,
+        size: int = 128,
+        zero_init: bool = False,
+        gated: bool = False,
     ):
         super().__init__()
         from torchvision import models  # slow to import
@@ -34,6 +41,7 @@ class CertaintyResNet(nn.Module):
             if value < least:
                 raise ValueError(f"expected {name} >= {least}, got {value}")
         self.config = {"arch": arch, "num_classes": num_classes, "front": front, "size": size}
+        self.config |= {"gated": True} if gated else {}
         self.input_shape = (4, size, size)
         # Certainty, the fourth channel, stays as it is.
         self.register_buffer("mean", torch.tensor([*IMAGENET_MEAN, 0.0]).view(4, 1, 1), persistent=False)
@@ -51,7 +59,10 @@ class CertaintyResNet(nn.Module):
                 "expected joined inputs of shape (N, 4, H, W), RGB and certainty, H and W at least 32, "
                 f"got {tuple(joined.shape)}"
             )
-        return self.resnet(self.front((joined - self.mean) / self.std).relu())
+        joined = (joined - self.mean) / self.std
+        if "gated" in self.config:
+            joined = torch.cat([joined[:, :3] * joined[:, 3:], joined[:, 3:]], 1)
+        return self.resnet(self.front(joined).relu())
 
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -11,6 +11,7 @@ from importlib import import_module
 TRAINED = {
     "burnt-snacks": "burnt_snacks",
     "burnt-snacks-paper-mix": "burnt_snacks",
+    "burnt-snacks-blocks": "burnt_snacks",
     "glyphs": "glyphs",
     "local-minimum": "local_minimum",
     "glyphs-certainty": "certain_glyphs",
@@ -23,6 +24,7 @@ TRAINED = {
     "imagenette-resnet50": "imagenette",
     "imagenette-resnet18": "imagenette",
     "imagenette-resnet18-plain": "imagenette",
+    "imagenette-resnet18-blocks": "imagenette",
 }
 
 

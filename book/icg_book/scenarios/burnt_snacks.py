@@ -7,11 +7,12 @@ gives a dark one. The ground truth is exact: only dark squares decide the class.
 """
 
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
 
+from icg.artifacts import load_model
 from icg.certainty import join
 from icg.damage import (
     another_sample,
@@ -72,6 +73,19 @@ def finishing_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     data = generate(FINISH.batch_size, wide=True, generator=generator)
     prior = torch.full((2,), 0.5)
     shares = {"damaged": 0.36, "blocks": 0.38, "absent": 0.1}
+    return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
+
+
+# A third stage, which makes the path fairer: most of a batch in blocks, one in five of them a whole image. More whole
+# images make it less fair (the distance from a fair division rises from 0.37 to 0.56 when four in five are whole).
+BLOCKS = Recipe(steps=3_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0.85, dropout=0.0, seed=1)
+
+
+def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
+    """As :func:`training_batch`, for the third stage."""
+    data = generate(BLOCKS.batch_size, wide=True, generator=generator)
+    prior = torch.full((2,), 0.5)
+    shares = {"damaged": 0.12, "blocks": 0.69, "whole": 0.2, "absent": 0.06}
     return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
 
 
@@ -369,4 +383,5 @@ def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) 
 TRAININGS = {
     "burnt-snacks": Training(BurntSnacksNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate),
     "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
+    "burnt-snacks-blocks": Training(partial(load_model, "burnt-snacks"), ((BLOCKS, blocks_batch),), evaluate),
 }
