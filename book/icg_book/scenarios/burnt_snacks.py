@@ -25,6 +25,7 @@ from icg.damage import (
 from icg.measures import band_absence, information_absence, neutrality, probabilities
 from icg.models import BurntSnacksNet
 from icg.training import Recipe
+from icg_book.kit.networks import BurntSnacksEquivariantNet
 from icg_book.kit.trainings import Training
 
 SIZE = 50  # images are 50 x 50
@@ -87,6 +88,18 @@ def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     prior = torch.full((2,), 0.5)
     shares = {"damaged": 0.12, "blocks": 0.69, "whole": 0.2, "absent": 0.06}
     return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
+
+
+# The equivariant network, from its first step to its last.
+EQUIVARIANT = Recipe(steps=9_000, batch_size=64, lr=2e-3, warmup=200, low_precision=0.9)
+
+
+def equivariant_batch(step: int, generator) -> tuple[Tensor, Tensor]:
+    """As :func:`training_batch`, for the equivariant network: half of a batch in blocks once damage has grown."""
+    data = generate(EQUIVARIANT.batch_size, wide=True, generator=generator)
+    blend = min(1.0, max(0.0, (step - 500) / 1000))
+    shares = {"damaged": 0.22 * blend, "blocks": 0.5 * blend, "whole": 0.2, "absent": 0.06 * blend}
+    return certainty_batch(data.images, data.labels, prior=torch.full((2,), 0.5), generator=generator, **shares)
 
 
 @dataclass(frozen=True)
@@ -383,5 +396,6 @@ def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) 
 TRAININGS = {
     "burnt-snacks": Training(BurntSnacksNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate),
     "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
+    "burnt-snacks-equivariant": Training(BurntSnacksEquivariantNet, ((EQUIVARIANT, equivariant_batch),), evaluate),
     "burnt-snacks-blocks": Training(partial(load_model, "burnt-snacks"), ((BLOCKS, blocks_batch),), evaluate),
 }
