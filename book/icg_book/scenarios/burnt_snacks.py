@@ -91,7 +91,7 @@ def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
 
 
 # The equivariant network, from its first step to its last.
-EQUIVARIANT = Recipe(steps=9_000, batch_size=64, lr=2e-3, warmup=200, low_precision=0.9)
+EQUIVARIANT = Recipe(steps=6_500, batch_size=64, lr=2e-3, warmup=200, low_precision=0.9)
 
 
 def equivariant_batch(step: int, generator) -> tuple[Tensor, Tensor]:
