@@ -8,6 +8,7 @@ tensor([[1., 1., 1.]])
 
 from . import artifacts, baselines, certainty, damage, deletion, fairness, measures, shapley, training
 from .attribution import (
+    block_path_certainty_gradients,
     expected_certainty_gradients,
     expected_gradients,
     gradient,
@@ -29,6 +30,7 @@ __all__ = [
     "measures",
     "shapley",
     "training",
+    "block_path_certainty_gradients",
     "bshap",
     "certainty_shap",
     "expected_certainty_gradients",

@@ -10,6 +10,7 @@ All return attributions of the shape of ``inputs`` (certainty methods: of its ce
 model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts.
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 
 from .arguments import Shared, check_one_of, check_positive, random_like, shares
 from .baselines import Baseline, starts, values_of
-from .damage import continuous_bernoulli_certainty
+from .damage import continuous_bernoulli_certainty, random_blocks
 from .paths import Path, attribute, attribute_straight, point
 from .question import Question
 
@@ -206,7 +207,7 @@ def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100
 
     Not in the paper; the authors' code carries it. The maps are those of training, so the model is asked only what it
     has learnt. The means are spread evenly (one in each n-th of (0, 1), in random place). Where the input's own
-    certainty is below 1, maps are scaled by it.
+    certainty is below 1, maps and gradients are scaled by it.
 
     Returns:
         ``(N, 1, ...)``.
@@ -215,13 +216,59 @@ def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100
     question = Question(model, inputs, certainty_only=True, **shared)
     generator, shape = question.generator, question.certainty.shape
 
-    def paths(objective):
-        node, weight = point(inputs, 1 / n_steps)
+    def maps():
         for step in range(n_steps):
             place = torch.rand(len(inputs), generator=generator, device=generator.device, dtype=inputs.dtype)
-            maps = continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator)
-            here = torch.cat([question.values, question.certainty * maps.to(inputs)], 1)
-            yield Path(here, here, node, weight, scale=1.0)
+            yield continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator)
+
+    return _at_maps(question, maps(), n_steps)
+
+
+@shares(*WITHOUT_DELTA)
+def block_path_certainty_gradients(
+    model, inputs: Tensor, *, n_steps: int = 64, blocks: int = 8, antithetic: bool = True, **shared: "Unpack[Shared]"
+) -> Tensor:
+    """The mean of dF/dc at certainty maps that are constant on random blocks. Not in the paper.
+
+    Positions that belong together come and go together, as the players of a Shapley value do: this samples the
+    multilinear extension of the game over blocks (Owen, 1972; Okhrati and Lipani, 2021). A block is not in or out of a
+    coalition, but has a certainty of its own, since a gradient needs one: continuous Bernoulli with a mean t that is
+    spread evenly over (0, 1). One block for all has the path of integrated certainty gradients, blocks of one position
+    those of :func:`random_path_certainty_gradients`; here every map has a grid of its own, of random size and place.
+
+    Args:
+        blocks: at most so many along each axis; maps have 1, 2 ... or so many, by even chance.
+        antithetic: follow each map c by 1 - c, so that errors tend to cancel.
+
+    Returns:
+        ``(N, 1, ...)``. Where the input's own certainty is below 1, maps and gradients are scaled by it.
+    """
+    check_positive("n_steps", n_steps)
+    check_positive("blocks", blocks)
+    question = Question(model, inputs, certainty_only=True, **shared)
+    n, axes, generator = len(inputs), inputs.shape[2:], question.generator
+    options = {"dtype": inputs.dtype, "generator": generator}
+
+    def maps():
+        for step in range(0, n_steps, 1 + bool(antithetic)):
+            mean = (step / (1 + bool(antithetic)) + torch.rand(n, device=generator.device, **options)) / n_steps
+            per_axis = torch.randint(1, blocks + 1, (n,), generator=generator, device=generator.device)
+            block = random_blocks(per_axis, axes, most=blocks, **options).flatten(1)
+            levels = continuous_bernoulli_certainty(mean, (n, (blocks + 1) ** len(axes)), generator=generator)
+            certainty = levels.gather(1, block).view(n, 1, *axes)
+            yield from (certainty, 1 - certainty)[: min(n_steps - step, 1 + bool(antithetic))]
+
+    return _at_maps(question, maps(), n_steps)
+
+
+def _at_maps(question: Question, maps: Iterable[Tensor], n_steps: int) -> Tensor:
+    """The mean gradient at ``n_steps`` certainty maps ``(N, 1, ...)``, as shares of the input's own certainty."""
+    node, weight = point(question.inputs, 1 / n_steps)
+
+    def paths(objective):
+        for each in maps:
+            here = torch.cat([question.values, question.certainty * each.to(question.inputs)], 1)
+            yield Path(here, here, node, weight, scale=question.certainty)
 
     return attribute(question, paths, n_steps)
 

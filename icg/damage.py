@@ -181,6 +181,26 @@ def mixed_damage(values: Tensor, *, mean: Tensor | None = None, generator=None) 
 BLOCKS = 8  # at most so many blocks along an axis
 
 
+def random_blocks(per_axis: Tensor, axes, *, most: int = BLOCKS, dtype=torch.float32, generator=None) -> Tensor:
+    """The block of every position, in a grid of blocks of one size at a random place, which cuts those at the edges.
+
+    Args:
+        per_axis: blocks along each axis, ``(N,)`` whole numbers from 1 (one block for all) to ``most``.
+        axes: numbers of positions along each axis. dtype: in which the place is drawn.
+
+    Returns:
+        ``(N, *axes)`` whole numbers, below ``(most + 1) ** len(axes)``.
+    """
+    n, device = len(per_axis), per_axis.device
+    block = torch.zeros((n, *[1] * len(axes)), dtype=torch.long, device=device)
+    for axis, length in enumerate(axes):
+        shift = torch.rand(n, generator=generator, device=_device(generator, per_axis), dtype=dtype).to(device)
+        shift = torch.where(per_axis > 1, shift, 0.0)
+        number = (torch.arange(length, device=device) / length * per_axis[:, None] + shift[:, None]).long()
+        block = block * (most + 1) + number.view(n, *[length if a == axis else 1 for a in range(len(axes))])
+    return block.expand(n, *axes)
+
+
 def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tensor:
     """Damage that takes neighbours together: blocks of positions are kept or lost as one. Not in the paper.
 
@@ -209,14 +229,9 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
     def rand(*size):
         return _rand(size, values, generator)
 
-    per_axis = 1 + (BLOCKS * rand(n, 1)).long().clamp(max=BLOCKS - 1)
-    per_axis = torch.where(rand(n, 1) < whole, 1, per_axis)
-    block = torch.zeros((n, *[1] * len(axes)), dtype=torch.long, device=values.device)  # number of a position's block
-    for axis, length in enumerate(axes):
-        shift = torch.where(per_axis > 1, rand(n, 1), 0.0)
-        number = (torch.arange(length, device=values.device) / length * per_axis + shift).long()
-        block = block * (BLOCKS + 1) + number.view(n, *[length if a == axis else 1 for a in range(len(axes))])
-    block = block.reshape(n, -1)
+    per_axis = 1 + (BLOCKS * rand(n)).long().clamp(max=BLOCKS - 1)
+    per_axis = torch.where(rand(n) < whole, 1, per_axis)
+    block = random_blocks(per_axis, axes, dtype=values.dtype, generator=generator).flatten(1)
     n_blocks = (BLOCKS + 1) ** len(axes)
     certainty = torch.where(rand(n, 1) < 0.5, rand(n, 1), rand(n, n_blocks))
     lost = rand(n, n_blocks) >= certainty

@@ -33,6 +33,7 @@ METHODS = {
     icg.expected_gradients: EIGHT.keys(),
     icg.integrated_certainty_gradients: EIGHT.keys(),
     icg.expected_certainty_gradients: EIGHT.keys(),
+    icg.block_path_certainty_gradients: EIGHT.keys() - {"return_convergence_delta"},
     icg.random_path_certainty_gradients: EIGHT.keys() - {"return_convergence_delta"},
     icg.shapley.baseline_game: {"target", "output", "internal_batch_size", "generator"},
     icg.shapley.distribution_game: {"target", "output", "internal_batch_size", "generator"},

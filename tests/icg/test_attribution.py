@@ -42,6 +42,7 @@ CERTAINTY_METHODS = {
     "noisy icg": lambda m, x, **k: icg.integrated_certainty_gradients(m, x, n_steps=6, noise_std=0.1, n_samples=3, **k),
     "expected": lambda m, x, **k: icg.expected_certainty_gradients(m, x, n_steps=12, **k),
     "random path": lambda m, x, **k: icg.random_path_certainty_gradients(m, x, n_steps=12, **k),
+    "blocks": lambda m, x, **k: icg.block_path_certainty_gradients(m, x, n_steps=12, **k),
 }
 VALUE_METHODS = {
     "gradient": lambda m, x, **k: icg.gradient(m, x, **k),

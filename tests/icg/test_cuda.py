@@ -28,6 +28,7 @@ METHODS = {
     ),
     "icg": lambda m, x, g: icg.integrated_certainty_gradients(m, x, n_steps=20),
     "random path": lambda m, x, g: icg.random_path_certainty_gradients(m, x, n_steps=8, generator=g),
+    "blocks": lambda m, x, g: icg.block_path_certainty_gradients(m, x, n_steps=8, generator=g),
 }
 
 

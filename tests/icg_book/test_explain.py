@@ -16,7 +16,13 @@ from PIL import Image
 
 from icg import artifacts
 from icg.__main__ import main
-from icg.attribution import expected_gradients, integrated_certainty_gradients, integrated_gradients, smoothgrad
+from icg.attribution import (
+    block_path_certainty_gradients,
+    expected_gradients,
+    integrated_certainty_gradients,
+    integrated_gradients,
+    smoothgrad,
+)
 from icg.baselines import blurred, gaussian_noise
 from icg.certainty import join
 from icg.models import BurntSnacksNet, LocalMinimumNet, MnistInSpaceNet, MnistNet, MnistPlainNet
@@ -148,6 +154,7 @@ DATA = torch.rand(6, *COLOURS, generator=torch.Generator().manual_seed(0))
 ICG, IG = integrated_certainty_gradients, integrated_gradients
 CASES = [
     (RESNET, ["icg"], ICG, {}),
+    (RESNET, ["blocks"], block_path_certainty_gradients, {}),
     (RESNET, ["ig", "--baseline", "blurred"], IG, {"baselines": blurred()}),
     (RESNET, ["eg"], expected_gradients, {"baselines": DATA}),
     (RESNET, ["smoothgrad"], smoothgrad, {"noise_std": 0.15}),

@@ -41,12 +41,13 @@ def data():
 def test_names_keys_and_baselines_are_those_that_readers_know():
     assert NAMES == (
         "Integrated Certainty Gradients",
+        "Block-wise certainty gradients",
         "Integrated Gradients",
         "Expected Gradients",
         "SmoothGrad",
         "Gradient",
     )
-    assert KEYS == ("icg", "ig", "eg", "smoothgrad", "gradient")
+    assert KEYS == ("icg", "blocks", "ig", "eg", "smoothgrad", "gradient")
     assert BASELINES == ("zero", "middle", "mean", "maximum distance", "blurred", "Gaussian noise")
 
 
@@ -65,6 +66,7 @@ def test_every_method_that_is_offered_is_found_by_name_and_by_key():
     ("key", "baseline", "settings"),
     [
         ("icg", "zero", {"steps": 7, "draws": 5, "noise": 0.2}),
+        ("blocks", "zero", {"draws": 7}),
         ("ig", "zero", {"steps": 7}),
         ("ig", "Gaussian noise", {"steps": 7, "draws": 20, "noise": 0.2}),
         ("eg", "zero", {"draws": 7}),
