@@ -15,6 +15,7 @@ from .attribution import (
     integrated_certainty_gradients,
     integrated_gradients,
     random_path_certainty_gradients,
+    shapley_integrated_gradients,
     smoothgrad,
 )
 from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapley_values
@@ -40,6 +41,7 @@ __all__ = [
     "integrated_gradients",
     "random_path_certainty_gradients",
     "shap_values",
+    "shapley_integrated_gradients",
     "shapley_sampling",
     "shapley_values",
     "smoothgrad",

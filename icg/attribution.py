@@ -20,7 +20,9 @@ from .arguments import Shared, check_one_of, check_positive, random_like, shares
 from .baselines import Baseline, starts, values_of
 from .damage import continuous_bernoulli_certainty, random_blocks
 from .paths import Path, attribute, attribute_straight, point
+from .quadrature import quadrature
 from .question import Question
+from .shapley import players_of
 
 if TYPE_CHECKING:  # what editors need to know of the shared arguments
     from typing_extensions import Unpack
@@ -90,6 +92,42 @@ def integrated_gradients(
     n_draws, start = starts(baselines, question)
     pairs = ((start(draw), inputs) for draw in range(n_draws))
     return attribute_straight(question, pairs, n_draws, n_steps, method)
+
+
+@shares(*WITHOUT_DELTA)
+def shapley_integrated_gradients(
+    model, inputs: Tensor, baselines=None, *, groups=None, n_samples=50, n_steps=8, **shared: "Unpack[Shared]"
+) -> Tensor:
+    """Shapley Integrated Gradients: IG from coalitions, features that have their own values already (Liu et al., 2023).
+
+    From the paper's abstract: coalitions as baselines, in Shapley's proportions. The rest is our reading: their sizes
+    run evenly over 0 .. n - 1, members are random, and a feature gets the mean over the paths on which it moves, each
+    weighing n / (how many move), so that coalitions of others of every size count alike. (A plain mean over baselines
+    pays about half.) Exact for functions of single features; a product of two pays 3/4 to each.
+
+    Args:
+        baselines: where those outside start, as for :func:`integrated_gradients`. groups: players, as for
+            :func:`icg.shapley.baseline_game`. n_samples: coalitions; the first is empty. n_steps: on each path.
+    """
+    check_positive("n_samples", n_samples)
+    question = Question(model, inputs, **shared)
+    players, (n_draws, start) = players_of(groups, question), starts(baselines, question)
+    n, generator, device = int(players.max()) + 1, question.generator, inputs.device
+    nodes, weights = (t[None].to(device) for t in quadrature("riemann_middle", n_steps))
+    paid = torch.zeros(len(inputs), *players.shape, dtype=torch.float64, device=device)
+
+    def paths(objective):
+        for draw in range(n_samples):
+            random = torch.rand(len(inputs), n + 1, generator=generator, device=generator.device, dtype=torch.float64)
+            size = (n * (draw + random[:, n:]) / n_samples).long().clamp(max=n - 1) * (draw > 0)
+            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1)[:, players].to(device)  # -1: never
+            weight = (n / (n - size)).double().to(device)
+            paid.add_(moves * weight.view(-1, *[1] * players.ndim))
+            yield Path(torch.where(moves, start(draw % n_draws), inputs), inputs, nodes, weight * weights)
+
+    sums = attribute(question, paths, n_samples * n_steps)
+    paid = paid.masked_fill(paid == 0, 1).to(sums)
+    return sums / (paid if sums.ndim == paid.ndim else paid[:, None])
 
 
 @shares()

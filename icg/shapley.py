@@ -152,7 +152,7 @@ def baseline_game(
             player. The channels of a position of a joined input share one player, and its certainty is kept.
     """
     question = Question(model, inputs, **shared)
-    groups = _players(groups, question)
+    groups = players_of(groups, question)
     n_draws, start = starts(baselines, question)
     fills = torch.stack([start(draw) for draw in range(n_draws)])
     return Game(question, groups, _fixed(fills))
@@ -180,7 +180,7 @@ def distribution_game(
         groups: as for :func:`baseline_game`.
     """
     question = Question(model, inputs, **shared)
-    groups = _players(groups, question)
+    groups = players_of(groups, question)
     for name, number in (("n_nodes", n_nodes), ("n_samples", n_samples)):
         if number is not None:
             check_positive(name, number)
@@ -221,7 +221,7 @@ def certainty_game(
     """
     question = Question(model, join(values, certainty), certainty_only=True, **shared)
     fills = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
-    return Game(question, _players(groups, question), _fixed(fills[None]))
+    return Game(question, players_of(groups, question), _fixed(fills[None]))
 
 
 def _fixed(fills: Tensor):
@@ -251,7 +251,7 @@ def _bound(name: str, bound, question: Question) -> Tensor:
     return bound
 
 
-def _players(groups, question: Question) -> Tensor:
+def players_of(groups, question: Question) -> Tensor:
     """Every feature's player, of the shape of one input; of its positions, ``(1, ...)``, if it is a joined one."""
     shape = tuple(question.inputs.shape[1:])
     shape = shape if question.certainty is None else (1, *shape[1:])

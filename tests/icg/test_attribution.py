@@ -49,6 +49,7 @@ VALUE_METHODS = {
     "smoothgrad": lambda m, x, **k: icg.smoothgrad(m, x, n_steps=7, **k),
     "ig": lambda m, x, **k: icg.integrated_gradients(m, x, n_steps=12, **k),
     "agn": lambda m, x, **k: icg.integrated_gradients(m, x, baselines.gaussian_noise(n_samples=5), n_steps=3, **k),
+    "sig": lambda m, x, **k: icg.shapley_integrated_gradients(m, x, n_samples=4, n_steps=3, **k),
     "eg": lambda m, x, **k: icg.expected_gradients(
         m, x, torch.linspace(0, 1, 8 * x[0].numel()).view(8, *x.shape[1:]), n_steps=12, **k
     ),
@@ -150,6 +151,75 @@ def test_smoothgrad_of_a_cubic_is_the_gradient_plus_the_variance():
     # noise comes in pairs: on a quadratic an even number of draws is exact
     got = icg.smoothgrad(lambda p: (p**2).sum(1), x, n_steps=2, noise_std=5.0)
     assert got.item() == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3, 50])
+def test_shapley_ig_is_exact_for_functions_of_single_features(n_samples):
+    """However few features moved: each is paid for the paths on which it did."""
+    x = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    weight = torch.linspace(-1, 2, 5, dtype=torch.float64)
+    for groups, moves in ((None, 1.0), (torch.tensor([1, 0, 0, -1, 2]), torch.tensor([1, 1, 1, 0, 1]))):
+        options = {"groups": groups, "n_samples": n_samples}
+        got = icg.shapley_integrated_gradients(lambda p: p @ weight, x, 0.2, **options)
+        torch.testing.assert_close(got, (x - 0.2) * weight * moves, rtol=0, atol=1e-14)
+        squares = icg.shapley_integrated_gradients(lambda p: (p**2).sum(1), x, **options)  # the middle rule is exact
+        torch.testing.assert_close(squares, x**2 * moves, rtol=0, atol=1e-14)
+
+
+def test_shapley_ig_pays_each_of_a_pair_three_quarters_of_their_product():
+    """In half of the coalitions the other one is there, and all is paid; else half."""
+
+    def pair(p):
+        return p[:, 0] * p[:, 3] + 2 * p[:, 1]
+
+    x = torch.tensor([[0.5, 0.7, 0.9, 0.8]], dtype=torch.float64)
+    got = icg.shapley_integrated_gradients(pair, x, n_samples=8000, n_steps=1)
+    torch.testing.assert_close(got, torch.tensor([[0.3, 1.4, 0, 0.3]], dtype=torch.float64), rtol=0, atol=0.004)
+    assert got[0, 1].item() == pytest.approx(1.4, abs=1e-12) and got[0, 2] == 0
+    # Partners who are one player always move together, and share as on the straight path.
+    together = icg.shapley_integrated_gradients(pair, x, groups=torch.tensor([0, 1, 1, 0]), n_samples=9, n_steps=1)
+    torch.testing.assert_close(together, torch.tensor([[0.2, 1.4, 0, 0.2]], dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_shapley_ig_is_the_mean_of_ig_over_coalitions_in_shapleys_proportions():
+    n, x, base = 4, torch.tensor([[0.9, 0.6, 0.8, 0.4]], dtype=torch.float64), torch.tensor([[0.1, 0.3, 0.0, 0.2]])
+
+    def function(p):
+        return p.prod(1) * 10 + torch.sin(3 * p[:, 0] * p[:, 2]) - p[:, 1] ** 3
+
+    expected = torch.zeros_like(x)
+    for mask in icg.shapley.coalitions(n)[:-1]:
+        path = icg.integrated_gradients(function, x, torch.where(mask, x, base.double()), n_steps=60)
+        size = int(mask.sum())
+        expected += path * ~mask / (n * math.comb(n - 1, size))  # s! (n - 1 - s)! / n!
+    got = icg.shapley_integrated_gradients(function, x, base, n_samples=6000, n_steps=8)
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.02)
+    plain = (expected - icg.integrated_gradients(function, x, base, n_steps=60)).abs().max()
+    assert plain > 0.1  # nor is it Integrated Gradients, of which it takes one path
+    first = icg.shapley_integrated_gradients(function, x, base, n_samples=1, n_steps=60)
+    torch.testing.assert_close(first, icg.integrated_gradients(function, x, base, n_steps=60), rtol=0, atol=1e-12)
+
+
+def test_shapley_ig_moves_whole_positions_of_a_joined_input_and_keeps_their_certainty():
+    points, certainty = [], torch.tensor([1.0, 0.5, 1.0]).expand(2, 1, 3)
+
+    class Kept(Aware):
+        def forward(self, z):
+            points.append(z.detach())
+            return (z[:, :2] * z[:, 2:]).flatten(1) @ torch.ones(6, 2)
+
+    x = join(torch.full((2, 2, 3), 0.5), certainty)
+    got = icg.shapley_integrated_gradients(Kept(), x, target=0, output="logit", n_samples=5, n_steps=1)
+    asked = torch.cat(points)
+    assert (asked[:, 2:] == certainty[:1]).all() and (asked[:, 0] == asked[:, 1]).all()
+    assert (got[:, 2] == 0).all() and torch.equal(got[:, :2], 0.5 * certainty.expand(2, 2, 3))
+
+
+def test_shapley_ig_takes_the_draws_of_a_baseline_in_turn():
+    x = torch.ones(1, 3, dtype=torch.float64)
+    two = baselines.every(torch.tensor([[0.0], [0.5]], dtype=torch.float64))
+    got = icg.shapley_integrated_gradients(lambda p: p.sum(1), x, two, groups=torch.zeros(3).long(), n_samples=4)
+    torch.testing.assert_close(got, torch.full_like(x, 0.75))
 
 
 def test_adaptive_steps_find_a_jump_that_equal_steps_miss():
@@ -458,6 +528,10 @@ BAD = {
     "EG data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 5)),
     "EG without data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(0, 6)),
     "EG steps": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 6), n_steps=0),
+    "SIG samples": lambda: icg.shapley_integrated_gradients(mlp(), torch.rand(2, 6), n_samples=0),
+    "SIG steps": lambda: icg.shapley_integrated_gradients(mlp(), torch.rand(2, 6), n_steps=0),
+    "SIG players": lambda: icg.shapley_integrated_gradients(mlp(), torch.rand(2, 6), groups=torch.tensor([0, 2])),
+    "SIG baseline": lambda: icg.shapley_integrated_gradients(mlp(), torch.rand(2, 6), torch.zeros(1, 5)),
     "smoothgrad steps": lambda: icg.smoothgrad(mlp(), torch.rand(2, 6), n_steps=True),
     "smoothgrad noise": lambda: icg.smoothgrad(mlp(), torch.rand(2, 6), noise_std=-0.1),
 }

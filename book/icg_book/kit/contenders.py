@@ -20,6 +20,7 @@ from icg.attribution import (
     integrated_certainty_gradients,
     integrated_gradients,
     random_path_certainty_gradients,
+    shapley_integrated_gradients,
     smoothgrad,
 )
 from icg.shapley import bshap, certainty_shap
@@ -122,6 +123,12 @@ METHODS = {
     "ICG, noise averaged": _ICG({"steps": 100, "draws": 5, "noise": 0.1}),
     "random-path": Method(
         "Random-path certainty gradients", random_path_certainty_gradients, _POINTS, certainty=True, complete=False
+    ),
+    "SIG": Method(
+        "Shapley Integrated Gradients",
+        shapley_integrated_gradients,
+        {"steps": "n_steps", "draws": "n_samples"},
+        complete=False,
     ),
     "BShap": Method("BShap", _deterministic(bshap, "dtype"), complete=False),
     "certainty-SHAP": Method("Certainty-SHAP", _deterministic(certainty_shap, "dtype"), certainty=True, complete=False),

@@ -5,7 +5,13 @@ import torch
 from torch import nn
 
 from icg import baselines
-from icg.attribution import expected_gradients, integrated_certainty_gradients, integrated_gradients, smoothgrad
+from icg.attribution import (
+    expected_gradients,
+    integrated_certainty_gradients,
+    integrated_gradients,
+    shapley_integrated_gradients,
+    smoothgrad,
+)
 from icg.certainty import join
 from icg.shapley import bshap
 from icg_book.kit import contenders
@@ -91,6 +97,13 @@ def test_a_map_costs_what_is_said(inputs, data, method, noise):
     assert contenders.one_map(maps).shape == (2, 1, 4, 4) and (gap is not None) == method.complete
 
 
+def test_coalitions_cost_as_many_paths_as_draws(inputs):
+    model, settings = Counting(), {"steps": 3, "draws": 4}
+    maps, gap = contenders.attribute("SIG", model, inputs, settings, check=True, target=1)
+    assert model.asked == len(inputs) * contenders.evaluations("SIG", settings) == 2 * 12
+    assert maps.shape == (2, 4, 4, 4) and gap is None
+
+
 def test_the_control_asks_the_model_nothing(inputs):
     options = {"target": 1, "autocast": None}
     draw = [
@@ -137,6 +150,11 @@ def test_maps_are_the_librarys(inputs, data):
             "SmoothGrad",
             {"draws": 4, "noise": 0.2},
             lambda g: smoothgrad(model, inputs, n_steps=4, noise_std=0.2, generator=g, **options),
+        ),
+        (
+            "SIG",
+            {"steps": 3, "draws": 4},
+            lambda g: shapley_integrated_gradients(model, inputs, n_steps=3, n_samples=4, generator=g, **options),
         ),
     ):
         found, _ = contenders.attribute(name, model, inputs, settings, data=lambda: data, generator=seeded(), target=1)
