@@ -49,6 +49,7 @@ from icg_book.kit.records import provenance, write_result
 
 NAME = "fairness"
 SHORT = {"noise averaged": "ICG, noise averaged"}  # for lists with commas
+LEAST = 0.01  # sum of absolute fair shares with which an input counts
 EXAMPLES = {("burnt-snacks", "burnt-snacks"): 8, ("local-minimum", "local-minimum"): 3, ("mnist", "mnist"): 4}
 
 
@@ -103,7 +104,7 @@ def run(
         for work in works
         if work.case.part in (parts or PARTS) and model in (None, work.case.network)
         for job in work.jobs()
-        if job.method in methods and job.method in (*contenders.METHODS, SAMPLING, FAIR, OWN)
+        if job.method in methods
     ]
     _do(sorted(mine, key=_turn), work_folder, progress)
     if not write:
@@ -306,14 +307,21 @@ class _Ledger:
                 "distance of fair shares in bfloat16 from those in float32": self.precision,
             },
             "own games": {game: work for game, work in GAMES.values()},
-            "interval": "95 %, bootstrap over inputs",
+            "interval": f"95 %, bootstrap over the inputs whose fair shares are {LEAST} or more in all",
             "missing": self.missing,
         }
 
 
 def measured(shares: Tensor, fair: Tensor) -> dict:
-    """All measures of a division ``(N, n)`` against a fair one, as intervals."""
-    return {name: rounded_interval(measure(shares, fair)) for name, measure in MEASURES.items()}
+    """All measures of a division ``(N, n)`` against a fair one, as intervals over the inputs with something to divide.
+
+    A game that says of an input what it says of nobody (from black: of a class that black is taken for, too) pays next
+    to nothing to anybody, and any map is at any distance from that.
+    """
+    idle = fair.abs().nansum(1) < LEAST
+    return {
+        name: rounded_interval(measure(shares, fair).masked_fill(idle, torch.nan)) for name, measure in MEASURES.items()
+    }
 
 
 def against_task(shares: Tensor, task: Tensor, output: str) -> dict:

@@ -25,7 +25,7 @@ LABELS = ("no dark square", "dark square")  # Burnt Snacks: its classes
 BUDGET = 64  # gradient evaluations of a map
 BUDGETS = (16, 32, 64, 128, 256, 512)  # of the curves
 SAMPLING = "permutation sampling"  # a contender that knows the game: the limit of every method
-PASSES = 3  # forward passes that are paid as one gradient evaluation; their real cost is measured beside it
+PASSES = 2  # forward passes for the price of one gradient evaluation; what they really cost is measured beside it
 FAIR = "fair"  # the reference, as a method of the command line
 OWN = "own games"  # what compares paths with their own games, likewise
 # Games that paths have of their own, and the paths' settings: so many steps that their error does not matter.
@@ -369,7 +369,7 @@ class Work:
         values = self.inputs.values[:size]
         points = join(values.repeat(-(-size // len(values)), *[1] * (values.ndim - 1))[:size])
         model, spent = Mixed(self.model, self.dtype), {False: [], True: []}
-        for _ in range(4):  # the first warms up
+        for _ in range(6):  # the first warms up
             for backward, times in spent.items():
                 start = _now(points.device)
                 with quiet(self.model), torch.set_grad_enabled(backward):
