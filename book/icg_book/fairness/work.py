@@ -42,7 +42,7 @@ OWN_PLAYERS = 9  # at most, in an input whose own games are played
 NOISE = 0.1
 
 LARGEST_ERROR = 0.02  # of a fair share, as a share of the whole, where it is estimated
-PERMUTATIONS = {"mnist": (32, 128), "space": (32, 64), "imagenette": (64, 64)}  # at first, and at most
+PERMUTATIONS = {"mnist": (32, 256), "space": (32, 64), "imagenette": (64, 64)}  # at first, and at most
 # Averages of many gradients, where mixed precision does no harm; on single paths it blurs the jumps. Photographs are
 # in mixed precision throughout, as in their own chapter.
 BF16 = ("AGN", "EG", "SIG", "SmoothGrad", "random-path", "block-wise")
