@@ -53,6 +53,17 @@ REPRODUCED = {
         {"model": "model", "n": "images", "methods": "methods", "bf16": "fp32", "device": "device"},
     ),
     "mnist-curves": ("mnist.curves", {"seeds": "seeds", "only": "only", "steps": "steps"}),
+    "fairness": (
+        "fairness.experiment",
+        {
+            "n": "images",
+            "parts": "parts",
+            "model": "model",
+            "methods": "methods",
+            "device": "device",
+            "write": "no_write",
+        },
+    ),
 }
 # Options whose text means something else.
 READ = {
@@ -60,7 +71,7 @@ READ = {
     "only": _numbers,
     "model": lambda name: ALIASES.get(name, name),
     "device": _device,
-    "fp32": lambda given: not given,
+    **dict.fromkeys(("fp32", "no_write"), lambda given: not given),
 }
 
 
@@ -77,16 +88,25 @@ def add_commands(commands) -> None:
     reproduce = commands.add_parser("reproduce", help="measure what a chapter shows, and write data/results/NAME.json")
     reproduce.add_argument("name", choices=list(REPRODUCED))
     reproduce.add_argument(
-        "--images", type=int, help="burnt-snacks: images of each class (200); mnist: at most so many; imagenette: 500"
+        "--images",
+        type=int,
+        help="burnt-snacks: images of each class (200); mnist, fairness: at most so many; imagenette: 500",
     )
     reproduce.add_argument("--agn-steps", type=int, default=100, help="steps per AGN baseline (default: %(default)s)")
     reproduce.add_argument(
         "--bf16", action="store_true", default=None, help="mixed precision where it does no harm: twice as fast"
     )
     reproduce.add_argument("--methods", help="only these, e.g. AGN,EG (several processes can share the work)")
-    reproduce.add_argument("--parts", help="mnist: only these, e.g. space (default: those whose weights are there)")
-    reproduce.add_argument("--model", help="imagenette: weights to measure (default: imagenette-resnet18)")
-    reproduce.add_argument("--device", help="imagenette: where to compute, e.g. cuda (default: cpu)")
+    reproduce.add_argument(
+        "--parts", help="mnist, fairness: only these, e.g. space (default: those whose weights are there)"
+    )
+    reproduce.add_argument(
+        "--model", help="weights to measure (imagenette: imagenette-resnet18, if not given; fairness: all)"
+    )
+    reproduce.add_argument("--device", help="imagenette, fairness: where to compute, e.g. cuda (default: cpu)")
+    reproduce.add_argument(
+        "--no-write", action="store_true", default=None, help="fairness: share the work, and write no result"
+    )
     reproduce.add_argument("--fp32", action="store_true", default=None, help="imagenette: no mixed precision")
     reproduce.add_argument("--arms", help="certainty-ablation: only these, e.g. uniform,full mix")
     reproduce.add_argument("--inputs", type=int, help="local-minimum: random inputs (default: 1000)")

@@ -158,7 +158,7 @@ def run(
     if unknown:
         raise ValueError(f"expected methods among {', '.join(METHODS)}, got {', '.join(sorted(unknown))}")
     networks = {name: (load_model(name), load_card(name)["sha256"]) for name in (NAME, FIRST)}
-    sets = {label: test_images(n, label, seed) for label in (1, 0)}
+    sets = {label: burnt_snacks.test_images(n, label, seed) for label in (1, 0)}
     data = burnt_snacks.generate(DATA_IMAGES, generator=torch.Generator().manual_seed(seed)).images
 
     def job(output: str, method: str, label: int) -> Job:
@@ -199,16 +199,6 @@ def run(
         },
         data_folder,
     )
-
-
-def test_images(n: int, label: int, seed: int) -> burnt_snacks.BurntSnacks:
-    """The first ``n`` test images of a class. Drawn ten at a time from seeds of their own, so that a run over more
-    images begins with the same ones."""
-    parts = []
-    for first in range(0, n, CHUNK):
-        generator = torch.Generator().manual_seed((seed * 2 + label) * 1_000_003 + first)
-        parts.append(burnt_snacks.generate(CHUNK, label=label, generator=generator))
-    return burnt_snacks.BurntSnacks.concatenate(parts)[:n]
 
 
 def _row(output, method, label, columns, images, steps) -> dict:

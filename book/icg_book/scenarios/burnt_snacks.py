@@ -242,6 +242,16 @@ def generate(n: int, *, label: int | None = None, wide: bool = False, generator=
     return BurntSnacks(images, labels, mask(_DARK), mask(_LIGHT), mask(_TRIANGLE))
 
 
+def test_images(n: int, label: int, seed: int = 20220) -> BurntSnacks:
+    """The first ``n`` test images of a class. Drawn ten at a time from seeds of their own, so that a run over more
+    images begins with the same ones."""
+    parts = []
+    for first in range(0, n, 10):
+        generator = torch.Generator().manual_seed((seed * 2 + label) * 1_000_003 + first)
+        parts.append(generate(10, label=label, generator=generator))
+    return BurntSnacks.concatenate(parts)[:n]
+
+
 def _place(canvas, rows, number, shapes, boxes, shape, generator) -> Tensor:
     """Try to draw one shape on each canvas in ``rows``, turned and placed at random; returns which were placed.
 
