@@ -126,8 +126,7 @@ def shapley_integrated_gradients(
             yield Path(torch.where(moves, start(draw % n_draws), inputs), inputs, nodes, weight * weights)
 
     sums = attribute(question, paths, n_samples * n_steps)
-    paid = paid.masked_fill(paid == 0, 1).to(sums)
-    return sums / (paid if sums.ndim == paid.ndim else paid[:, None])
+    return sums / paid.clamp(min=1).to(sums).view(len(inputs), *[1] * (sums.ndim - paid.ndim), *players.shape)
 
 
 @shares()

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .arguments import check_positive, generator_or_new
+from .arguments import check_tensor, generator_or_new
 from .coalitions import MOST_PLAYERS, shapley_sampling, shapley_values
 from .shapley import Game
 
@@ -51,7 +51,7 @@ def fair_division(
         game: of :func:`icg.shapley.certainty_game` or its sisters, of one target.
         largest_error: as a share of the whole, |v(all) - v(nobody)|. With more than 20 players antithetic random orders
             are added, 32 and then always as many again, until no standard error is above it.
-        most_permutations: where that ends in any case; look at ``error``.
+        most_permutations: where that ends in any case (as where the whole is 0); look at ``error``.
         batch_size: coalitions in one call. progress: show bars.
 
     Raises:
@@ -68,7 +68,8 @@ def fair_division(
         raise ValueError('expected a game of one target, got target "all"')
     if not largest_error > 0:
         raise ValueError(f"expected largest_error > 0, got {largest_error}")
-    check_positive("most_permutations", most_permutations)
+    if not isinstance(most_permutations, int) or most_permutations < 4:
+        raise ValueError(f"expected most_permutations to be a whole number >= 4, got {most_permutations!r}")
 
     def value(masks: Tensor) -> Tensor:
         return game(masks).view(len(masks), -1)
@@ -97,18 +98,18 @@ def by_player(attributions: Tensor, groups: Tensor) -> Tensor:
         groups: the player of each position, ``(1, ...)`` for all inputs or ``(N, 1, ...)``; -1 for none.
 
     Raises:
-        ValueError: groups of another shape, or not whole numbers.
+        ValueError: maps that are not finite; groups of another shape, or not whole numbers.
 
     >>> by_player(torch.tensor([[[1.0, 2.0, 4.0]]]), torch.tensor([[0, 0, 1]]))
     tensor([[3., 4.]], dtype=torch.float64)
     """
+    check_tensor("attributions", attributions)
     value = attributions.detach().double().sum(1, keepdim=True)
     if not isinstance(groups, Tensor) or groups.is_floating_point() or groups.dtype == torch.bool:
         raise ValueError("expected groups to be a tensor of whole numbers")
-    if tuple(groups.shape) not in (tuple(value.shape), tuple(value.shape[1:])):
-        raise ValueError(
-            f"expected groups of shape {tuple(value.shape[1:])} or {tuple(value.shape)}, got {tuple(groups.shape)}"
-        )
+    shape = tuple(value.shape)
+    if tuple(groups.shape) not in (shape, shape[1:]):
+        raise ValueError(f"expected groups of shape {shape[1:]} or {shape}, got {tuple(groups.shape)}")
     groups = groups.to(value.device).long().expand_as(value).flatten(1) + 1  # the first column is nobody's
     n = int(groups.max())
     if n < 1 or int(groups.min()) < 0:
@@ -120,13 +121,14 @@ def by_player(attributions: Tensor, groups: Tensor) -> Tensor:
 
 
 def distance(shares: Tensor, fair: Tensor) -> Tensor:
-    """Sum of absolute differences over the sum of absolute fair shares: 0 is fair; a map of zeros has 1.
+    """Sum of absolute differences over that of absolute fair shares: 0 is fair, zeros have 1; NaN if nothing is due.
 
     >>> distance(torch.tensor([[0.5, 0.5]]), torch.tensor([[1.0, 0.0]]))
     tensor([1.], dtype=torch.float64)
     """
     shares, fair = _checked(shares, fair)
-    return (shares - fair).abs().nansum(1) / fair.abs().nansum(1)
+    due = fair.abs().nansum(1)
+    return (shares - fair).abs().nansum(1) / due.masked_fill(due == 0, torch.nan)
 
 
 def correlation(shares: Tensor, fair: Tensor) -> Tensor:
@@ -134,8 +136,9 @@ def correlation(shares: Tensor, fair: Tensor) -> Tensor:
 
     NaN where one of the two is the same for all players.
     """
-    shares, fair = (x - x.nanmean(1, keepdim=True) for x in _checked(shares, fair))
-    return (shares * fair).nansum(1) / (shares.square().nansum(1) * fair.square().nansum(1)).sqrt()
+    above = (x - x.nan_to_num(torch.inf).amin(1, keepdim=True) for x in _checked(shares, fair))  # 0 if all are the same
+    shares, fair = (x - x.nanmean(1, keepdim=True) for x in above)
+    return ((shares * fair).nansum(1) / (shares.square().nansum(1) * fair.square().nansum(1)).sqrt()).clamp(-1, 1)
 
 
 def bystanders(shares: Tensor, fair: Tensor, *, threshold: float = 0.01) -> Tensor:
@@ -169,6 +172,7 @@ MEASURES = {"distance": distance, "correlation": correlation, "bystanders": byst
 
 
 def _checked(shares: Tensor, fair: Tensor) -> tuple[Tensor, Tensor]:
+    shares, fair = torch.as_tensor(shares), torch.as_tensor(fair)
     if shares.ndim != 2 or shares.shape != fair.shape:
         raise ValueError(f"expected shares (N, n) of one shape, got {tuple(shares.shape)} and {tuple(fair.shape)}")
     shares, fair = shares.detach().double(), fair.detach().double().to(shares.device)

@@ -185,12 +185,14 @@ class Question:
         n_targets: numbers that are attributed per input, known inside of :meth:`asked`.
 
     Raises:
-        ValueError: no callable, no finite floating inputs, an unknown output, a certainty outside [0, 1].
+        ValueError: no callable, not certainty-aware, no finite inputs, an unknown output, certainty outside [0, 1].
     """
 
     def __init__(self, model, inputs: Tensor, *, certainty_only: bool = False, **shared: "Unpack[Shared]"):
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
+        if certainty_only and isinstance(model, nn.Module) and not is_certainty_aware(model):
+            raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
         check_tensor("inputs", inputs)
         for name in Shared.__annotations__:
             setattr(self, name, shared.get(name, default(name)))

@@ -126,9 +126,7 @@ class Game:
         members = self.groups.flatten()[self.groups.flatten() >= 0].bincount()
         shares = torch.cat([players / members[:, None, None], torch.zeros_like(players[:1])])
         maps = shares[self.groups].movedim((-2, -1), (0, 1)).to(self.question.dtype)  # (N, targets, ...)
-        if (
-            self.question.certainty is not None and not self.question.certainty_only
-        ):  # as Integrated Gradients return them
+        if self.question.certainty is not None and not self.question.certainty_only:  # as Integrated Gradients
             channels = self.question.values.shape[1]
             maps = torch.cat([maps.expand(-1, -1, channels, *maps.shape[3:]) / channels, torch.zeros_like(maps)], 2)
         return maps if isinstance(self.objective.target, str) else maps[:, 0]

@@ -56,6 +56,34 @@ def test_pointing_game_looks_at_the_sum_over_channels():
     assert m.pointing_game(maps, grid("0 1")).tolist() == [1]
 
 
+def quantus_scores(metric, maps, masks, **options):
+    """What the library quantus says of one-channel maps: ``(N,)``."""
+    given = {"x_batch": torch.zeros_like(maps), "a_batch": maps, "s_batch": masks}
+    given = {name: tensor.numpy() for name, tensor in given.items()}
+    metric = metric(normalise=False, disable_warnings=True, **options)
+    labels = torch.zeros(len(maps), dtype=torch.long).numpy()
+    return [float(score) for score in metric(model=nn.Identity(), y_batch=labels, device="cpu", **given)]
+
+
+def test_mass_share_and_pointing_game_are_those_of_quantus():
+    import quantus
+
+    g = torch.Generator().manual_seed(0)
+    maps, masks = (
+        torch.randn(200, 1, 6, 7, generator=g, dtype=torch.float64),
+        torch.rand(200, 1, 6, 7, generator=g) < 0.3,
+    )
+    share, hit = m.mass_share(maps, masks), m.pointing_game(maps, masks)
+    assert share.tolist() == pytest.approx(
+        quantus_scores(quantus.RelevanceMassAccuracy, maps, masks, abs=True), abs=1e-12
+    )
+    assert hit.tolist() == quantus_scores(quantus.PointingGame, maps, masks, abs=False)
+    assert 0.2 < hit.mean() < 0.4 and share.std() > 0.05  # both answers occur
+    # Ours say in addition what a map has that says nothing, or only speaks against the class.
+    assert m.pointing_game(-maps.abs(), masks).sum() == 0
+    assert sum(quantus_scores(quantus.PointingGame, -maps.abs(), masks, abs=False)) > 0
+
+
 OBJECTS = grid("1 0 0 0 2 0 0 0 7")  # far enough apart that growing by one pixel doesn't join them
 
 
