@@ -343,11 +343,11 @@ class Work:
                 output=output,
             )
             path = by_player(contenders.one_map(maps), self._groups(i))
-            make = partial(baseline_game, self.model, join(values), start)
-            value, count = both(make, self._groups(i), int(self.targets[i]))
-            game = shapley_values(lambda masks, v=value: v(masks)[:, OUTPUTS.index(output)], count)
+            # Not `both`: of several draws it is the output that is averaged, not the logits.
+            own = {"groups": self._groups(i), "target": int(self.targets[i]), "output": output}
+            game = baseline_game(self.model, join(values), start, **own)
             rows["path"].append(self._padded(path)[0])
-            rows["game"].append(self._padded(game[None])[0])
+            rows["game"].append(self._padded(shapley_values(game, game.n)[None])[0])
         return {name: torch.stack(found) for name, found in rows.items()}
 
     def _start(self, method: str, values: Tensor, draws: int, generator) -> baselines.Baseline:
