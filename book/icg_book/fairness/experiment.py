@@ -43,7 +43,7 @@ from icg_book.fairness.work import (
     settings,
 )
 from icg_book.kit import contenders
-from icg_book.kit.intervals import rounded_interval
+from icg_book.kit.intervals import pooled_interval, rounded_interval
 from icg_book.kit.jobs import claimed
 from icg_book.kit.records import provenance, write_result
 
@@ -319,15 +319,33 @@ def measured(shares: Tensor, fair: Tensor) -> dict:
     to nothing to anybody, and any map is at any distance from that.
     """
     idle = fair.abs().nansum(1) < LEAST
-    return {
+    found = {
         name: rounded_interval(measure(shares, fair).masked_fill(idle, torch.nan)) for name, measure in MEASURES.items()
+    }
+    return found | {"pooled": pooled(shares[~idle], fair[~idle])}
+
+
+def pooled(shares: Tensor, fair: Tensor) -> dict[str, dict]:
+    """Distance and correlation over the players of all inputs together, where large stakes count for more."""
+    products = torch.stack([torch.ones_like(shares), shares, fair, shares**2, fair**2, shares * fair], 2)
+    sizes = torch.stack([(shares - fair).abs(), fair.abs()], 2)
+
+    def correlation(total: Tensor) -> Tensor:
+        n, x, y, xx, yy, xy = total.unbind(-1)
+        return (n * xy - x * y) / ((n * xx - x * x) * (n * yy - y * y)).sqrt()
+
+    return {
+        "distance": pooled_interval(sizes.nansum(1), lambda total: total[..., 0] / total[..., 1]),
+        "correlation": pooled_interval(products.masked_fill(shares.isnan()[..., None], 0.0).sum(1), correlation),
     }
 
 
 def against_task(shares: Tensor, task: Tensor, output: str) -> dict:
     """The same against the task's truth, which is in units of probability: a logit has no distance from it."""
     found = measured(shares, task)
-    return found if output == "probability" else found | {"distance": rounded_interval(torch.tensor([torch.nan]))}
+    if output != "probability":
+        found["distance"] = found["pooled"]["distance"] = rounded_interval(torch.tensor([torch.nan]))
+    return found
 
 
 def credit(work: Work, shares: Tensor) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """How sure is a number? Means and shares with 95 % intervals."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -43,6 +44,24 @@ def rounded_interval(values: Tensor) -> dict:
         return {"mean": None, "low": None, "high": None, "n": 0}
     found = mean_interval(values)._asdict()
     return {name: round(value, 5) if name != "n" else value for name, value in found.items()}
+
+
+def pooled_interval(sums: Tensor, statistic: Callable[[Tensor], Tensor], *, n_resamples: int = 2000) -> dict:
+    """As :func:`rounded_interval`, of a statistic that is a function of sums over inputs: a bootstrap over inputs.
+
+    Args:
+        sums: what each input adds to them, ``(N, k)``. statistic: ``(..., k)`` sums to ``(...)``.
+
+    >>> pooled_interval(torch.tensor([[1.0, 2.0], [1.0, 2.0]]), lambda total: total[..., 0] / total[..., 1])
+    {'mean': 0.5, 'low': 0.5, 'high': 0.5, 'n': 2}
+    """
+    n, sums = len(sums), sums.double()
+    drawn = torch.randint(n, (n_resamples, n), generator=torch.Generator().manual_seed(0)) if n else None
+    value = statistic(sums.sum(0)).item()
+    if not n or not math.isfinite(value):
+        return {"mean": None, "low": None, "high": None, "n": 0}
+    low, high = torch.nanquantile(statistic(sums[drawn].sum(1)), torch.tensor([0.025, 0.975]).double()).tolist()
+    return {"mean": round(value, 5), "low": round(low, 5), "high": round(high, 5), "n": n}
 
 
 def mean_curve(share: Tensor, output: Tensor) -> dict:
