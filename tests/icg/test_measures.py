@@ -79,9 +79,6 @@ def test_mass_share_and_pointing_game_are_those_of_quantus():
     )
     assert hit.tolist() == quantus_scores(quantus.PointingGame, maps, masks, abs=False)
     assert 0.2 < hit.mean() < 0.4 and share.std() > 0.05  # both answers occur
-    # Ours say in addition what a map has that says nothing, or only speaks against the class.
-    assert m.pointing_game(-maps.abs(), masks).sum() == 0
-    assert sum(quantus_scores(quantus.PointingGame, -maps.abs(), masks, abs=False)) > 0
 
 
 OBJECTS = grid("1 0 0 0 2 0 0 0 7")  # far enough apart that growing by one pixel doesn't join them
