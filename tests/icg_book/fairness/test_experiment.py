@@ -61,16 +61,21 @@ def made_up(split, *, download=True):
     return Digits(images, torch.arange(30) % 10)
 
 
-@pytest.fixture
-def data(tmp_path, monkeypatch):
+def prepare(monkeypatch, folder):
+    """A data folder with weights, and few inputs."""
     monkeypatch.setitem(ARCHITECTURES, "Sum", Sum)
-    monkeypatch.setattr(artifacts, "data_folder", lambda: tmp_path / "data")
+    monkeypatch.setattr(artifacts, "data_folder", lambda: folder)
     monkeypatch.setattr(mnist, "load", made_up)
     monkeypatch.setattr(experiment, "CASES", CASES)
     monkeypatch.setitem(work.PERMUTATIONS, "mnist", (4, 8))
     monkeypatch.setattr(players.Objects, "data", 20)
-    ship(tmp_path / "data")
-    return tmp_path / "data"
+    ship(folder)
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    return prepare(monkeypatch, tmp_path / "data")
 
 
 @pytest.fixture
@@ -81,6 +86,16 @@ def run(data, tmp_path):
         return json.loads(path.read_text())
 
     return run
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The data folder after all has been computed, and the result."""
+    folder = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        data = prepare(monkeypatch, folder / "data")
+        path = experiment.run(data_folder=data, work_folder=folder / "work", command="the command", progress=False)
+    return data, json.loads(path.read_text())
 
 
 @pytest.fixture
@@ -104,8 +119,8 @@ def find(entries, **wanted):
 # ---- the result
 
 
-def test_the_result_has_what_was_agreed(run, data):
-    result = run(command="the command")
+def test_the_result_has_what_was_agreed(whole):
+    data, result = whole
     outputs = ("probability", "logit")
     for case, output in product(CASES, outputs):
         name = {"scenario": work.PARTS[case.part], "network": case.network, "output": output}
@@ -146,8 +161,8 @@ def test_the_result_has_what_was_agreed(run, data):
     assert "results/fairness.json" in json.loads((data / "manifest.json").read_text())
 
 
-def test_what_is_known_of_the_network_is_found(run):
-    result = run()
+def test_what_is_known_of_the_network_is_found(whole):
+    _, result = whole
     for name in ("burnt-snacks", "local-minimum", "mnist"):  # paths of certainty are exact where it counts once
         for method in CERTAINTY if name != "mnist" else ("ICG",):
             for row in find(result["rows"], network=name, output="logit", method=method, reference="network"):
@@ -167,8 +182,9 @@ def test_what_is_known_of_the_network_is_found(run):
     assert sampled["permutations"] == 4 or sampled["permutations"] == 8
 
 
-def test_examples_are_the_inputs_they_name(run, data):
-    result = run()
+def test_examples_are_the_inputs_they_name(whole, monkeypatch):
+    data, result = whole
+    prepare(monkeypatch, data)
     weight = artifacts.load_model("burnt-snacks").weight
     for example in find(result["examples"], scenario="Burnt Snacks", output="logit", target=1):
         images = burnt_snacks.test_images(4, 1)[example["number"] : example["number"] + 1]
