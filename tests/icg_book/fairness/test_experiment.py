@@ -22,8 +22,8 @@ from icg_book.scenarios.mnist import Digits
 CERTAINTY = ("ICG", "random-path", "block-wise")
 CASES = (
     Case("local-minimum", "local-minimum", 12, own=3, chunk=5),
-    Case("burnt-snacks", "burnt-snacks", 4, 1, curves=3, own=2, chunk=5, budgets=(16, 64)),
-    Case("burnt-snacks", "burnt-snacks", 3, 0, methods=("ICG", "random"), chunk=5),
+    Case("burnt-snacks", "burnt-snacks", 3, 1, curves=2, own=2, chunk=5, budgets=(16, 64)),
+    Case("burnt-snacks", "burnt-snacks", 2, 0, methods=("ICG", "random"), chunk=5),
     Case("mnist", "mnist", 3, methods=("EG", "ICG", SAMPLING), chunk=5),
 )
 SHAPES = {"local-minimum": (2, 6), "burnt-snacks": (2, 50, 50), "mnist": (2, 28, 28)}
@@ -69,6 +69,9 @@ def prepare(monkeypatch, folder):
     monkeypatch.setattr(experiment, "CASES", CASES)
     monkeypatch.setitem(work.PERMUTATIONS, "mnist", (4, 8))
     monkeypatch.setattr(players.Objects, "data", 20)
+    monkeypatch.setattr(work, "OWN_UNIFORM", 4)
+    for method in ("AGN", "EG"):
+        monkeypatch.setitem(work.GAMES, method, (work.GAMES[method][0], {"steps": 2, "draws": 2}))
     ship(folder)
     return folder
 
@@ -146,12 +149,12 @@ def test_the_result_has_what_was_agreed(whole):
             found = row[measure]
             assert found["mean"] is None or found["low"] <= found["mean"] <= found["high"]
     for curve in result["curves"]:
-        assert curve["evaluations"] == [16, 64] and [point["n"] for point in curve["distance"]] == [3, 3]
+        assert curve["evaluations"] == [16, 64] and [point["n"] for point in curve["distance"]] == [2, 2]
         assert len(curve["correlation"]) == 2
     cost = {row["method"]: row["evaluations"] for row in find(result["rows"], reference="network")}
     assert cost["gradient"] == 1 and cost["random"] == 0
     assert {cost[m] for m in work.ALWAYS if m not in ("gradient", "random")} == {64}
-    assert find(result["rows"], method="AGN", reference="own game")[0]["evaluations"] == 256
+    assert find(result["rows"], method="AGN", reference="own game")[0]["evaluations"] == 4
     assert result["settings"]["missing"] == [] and result["command"] == "the command"
     assert result["weights"] == {name: artifacts.sha256(data / f"weights/{name}.safetensors") for name in SHAPES}
     costs = result["settings"]["cost of a forward pass in evaluations"]
@@ -187,7 +190,7 @@ def test_examples_are_the_inputs_they_name(whole, monkeypatch):
     prepare(monkeypatch, data)
     weight = artifacts.load_model("burnt-snacks").weight
     for example in find(result["examples"], scenario="Burnt Snacks", output="logit", target=1):
-        images = burnt_snacks.test_images(4, 1)[example["number"] : example["number"] + 1]
+        images = burnt_snacks.test_images(3, 1)[example["number"] : example["number"] + 1]
         paid = (images.images * weight)[0, 0]
         masks = {"dark": images.dark, "light": images.light, "triangle": images.triangles}
         total = paid.sum()
@@ -227,6 +230,23 @@ def test_inputs_without_anything_to_divide_have_no_measure():
     found = experiment.measured(torch.tensor([[0.5, 0.5], [1.0, 0.0]]), fair)
     assert found["distance"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "n": 1}
     assert found["correlation"]["mean"] is None and found["wrong signs"]["n"] == 1
+    assert found["pooled"]["distance"]["mean"] == 0 and found["pooled"]["distance"]["n"] == 1
+    nobody = experiment.measured(fair, fair / 1e3)
+    assert nobody["distance"]["n"] == nobody["pooled"]["distance"]["n"] == 0
+
+
+def test_pooled_measures_take_the_players_of_all_inputs_together():
+    generator = torch.Generator().manual_seed(0)
+    shares, fair = torch.randn(2, 5, 4, generator=generator, dtype=torch.float64)
+    shares[2, 3] = fair[2, 3] = torch.nan  # an input with three players
+    there = ~fair.isnan()
+    found = experiment.pooled(shares, fair)
+    expected = ((shares - fair)[there].abs().sum() / fair[there].abs().sum()).item()
+    assert found["distance"]["mean"] == pytest.approx(expected, abs=1e-5)
+    expected = torch.stack([shares[there], fair[there]]).corrcoef()[0, 1].item()
+    assert found["correlation"]["mean"] == pytest.approx(expected, abs=1e-5)
+    task = experiment.against_task(shares, fair, "logit")
+    assert task["pooled"]["distance"]["mean"] is None and task["pooled"]["correlation"] == found["correlation"]
 
 
 # ---- players
