@@ -16,6 +16,7 @@ from icg.models import BurntSnacksNet
 from icg.training import Recipe
 from icg_book import cli, scenarios
 from icg_book.burnt_snacks import experiment as reproduction
+from icg_book.fairness import experiment as ledger
 from icg_book.kit import records
 from icg_book.scenarios import burnt_snacks
 
@@ -229,3 +230,12 @@ def test_reproduce_hands_its_settings_on(capsys, monkeypatch, data, tmp_path):
     assert "result.json" in capsys.readouterr().out
     assert given["n"] == 30 and given["agn_steps"] == 7 and given["data_folder"] == data
     assert given["command"] == "python -m icg reproduce burnt-snacks --images 30 --agn-steps 7"
+
+
+def test_reproduce_may_work_without_writing(monkeypatch, data, tmp_path):
+    given = {}
+    monkeypatch.setattr(ledger, "run", lambda **options: given.update(options) or tmp_path)
+    assert main(["reproduce", "fairness", "--parts", "mnist,space", "--model", "mnist", "--no-write"]) == 0
+    assert given["parts"] == ("mnist", "space") and given["model"] == "mnist" and given["write"] is False
+    assert main(["reproduce", "fairness", "--images", "3", "--methods", "fair,ICG, noise averaged"]) == 0
+    assert given["n"] == 3 and given["methods"] == ("fair", "ICG", "noise averaged")

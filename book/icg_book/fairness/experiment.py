@@ -169,17 +169,25 @@ class _Ledger:
         found = {name: [] for name in names}
         here = {work.case for work in self.works}
         self.missing += [self._named(case) for case in CASES if case not in here]
+        counts = {work.case: self._count(work) for work in self.works}
         for work in self.works:
-            if (fair := self._rows(work.references)) is None:
-                self.missing.append(self._named(work.case) | {"what": FAIR})
-                continue
-            for name, entries in self._case(work, fair).items():
+            if counts[work.case] < work.n:
+                self.missing.append(self._named(work.case) | {"inputs": counts[work.case], "of": work.n})
+        self.works = [work.first(counts[work.case]) for work in self.works if counts[work.case] >= 2]
+        for work in self.works:
+            for name, entries in self._case(work, self._rows(work.references)).items():
                 found[name] += entries
         if not found["references"]:
             raise ValueError("nothing is complete yet")
         used = {entry["network"] for entry in found["references"]}
         weights = {work.case.network: work.weights for work in self.works if work.case.network in used}
         return found | {"settings": self._settings(), "weights": weights}
+
+    def _count(self, work: Work) -> int:
+        """For how many inputs of a case everything is there that has come far: for half as many as there are fair."""
+        fair = work.references.count(self.folder)
+        counts = [work.shares(method, output).count(self.folder) for method in work.case.methods for output in OUTPUTS]
+        return min([fair, *(count for count in counts if 2 * count >= fair)])
 
     def _case(self, work: Work, fair: dict[str, Tensor]) -> dict[str, list]:
         """All that is said of one network and set of inputs."""
@@ -234,11 +242,10 @@ class _Ledger:
                 "reference": OWN[:-1],
             }
             found.append(row | measured(rows["path"], rows["game"]))
-        few = [i for i in work.few if i < work.n]
         for method in CERTAINTY_PATHS:
             if method in shares:
                 row = name | {"method": method, "evaluations": _evaluations(method), "reference": OWN[:-1]}
-                found.append(row | measured(shares[method][few], fair[few]))
+                found.append(row | measured(shares[method][work.few], fair[work.few]))
         return found
 
     def _games(self, work: Work, output: str, task: Tensor | None, fair: Tensor) -> list[dict]:
@@ -249,8 +256,7 @@ class _Ledger:
         found = [name | {"game": CERTAINTY_GAME} | against_task(fair, task, output)]
         for method, (game, _) in GAMES.items() if work.own else ():
             if (rows := self._rows(work.own[method, output])) is not None:
-                truth = task[work.few[: len(rows["game"])]]
-                found.append(name | {"game": game} | against_task(rows["game"], truth, output))
+                found.append(name | {"game": game} | against_task(rows["game"], task[work.few], output))
         return found
 
     def _curves(self, work: Work, output: str, fair: Tensor) -> list[dict]:

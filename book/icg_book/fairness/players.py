@@ -138,14 +138,15 @@ class Objects:
 
 
 class Blocks:
-    """Inputs whose players are blocks of pixels, the same for all."""
+    """Inputs whose players are blocks of pixels, the same for all; ``shape`` is (height, width) in pixels."""
 
     target = task = None
+    shape: tuple[int, int]
     side: int
 
     @property
     def groups(self) -> Tensor:
-        return blocks(*self.values.shape[2:], self.side)
+        return blocks(*self.shape, self.side)
 
     @property
     def most(self) -> int:
@@ -158,7 +159,7 @@ class Blocks:
 class Digits(Blocks):
     """Test digits of MNIST in a random order; players are blocks of 4 x 4 pixels."""
 
-    side = 4
+    shape, side = (mnist.SIZE, mnist.SIZE), 4
 
     def __init__(self, n: int, device="cpu"):
         self.n, self.device = n, device
@@ -183,7 +184,7 @@ class Digits(Blocks):
 class DigitsInSpace(Digits):
     """The same on the right of a wider canvas; the training data are on the left."""
 
-    data = 10_000
+    shape, data = (mnist_in_space.HEIGHT, mnist_in_space.WIDTH), 10_000
 
     @cached_property
     def values(self) -> Tensor:
@@ -203,7 +204,7 @@ class Photographs(Blocks):
     data = 500
 
     def __init__(self, n: int, size: int, device="cpu"):
-        self.n, self.size, self.side, self.device = n, size, size // 8, device
+        self.n, self.size, self.shape, self.side, self.device = n, size, (size, size), size // 8, device
 
     @property
     def numbers(self) -> list[int]:

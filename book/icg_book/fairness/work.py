@@ -163,6 +163,10 @@ class Work:
         self.n = case.n if n is None else min(n, case.n)
         self.dtype = None if case.part == "local-minimum" else torch.bfloat16
 
+    def first(self, n: int) -> "Work":
+        """The same for the first ``n`` inputs alone."""
+        return Work(self.case, self.model, self.weights, self.inputs, n)
+
     # ---- The jobs
 
     @cached_property
@@ -196,10 +200,10 @@ class Work:
     def own(self) -> dict[tuple[str, str], PartJob]:
         """For the paths of :data:`GAMES`: what players get by the path, ``path``, and by its own game, ``game``."""
         found = {}
-        if self.case.own:
+        if self.few:
             for method in GAMES:
                 for output in OUTPUTS:
-                    compute, n = partial(self._own, method, output), min(len(self.few), self.n)
+                    compute, n = partial(self._own, method, output), len(self.few)
                     key = {"settings": self.own_settings(method), "players": OWN_PLAYERS, "noise": NOISE}
                     label = f"{method}, own game, {output}"
                     found[method, output] = self._job(OWN, 3, label, n, key, compute, chunk=self.case.chunk)
@@ -241,8 +245,9 @@ class Work:
     @cached_property
     def few(self) -> list[int]:
         """Numbers of the inputs whose own games are played."""
-        counts = [len(self.inputs.players(i)) for i in range(self.case.n)]
-        return [i for i, count in enumerate(counts) if count <= OWN_PLAYERS][: self.case.own]
+        counts = [len(self.inputs.players(i)) for i in range(self.case.n)] if self.case.own else []
+        few = [i for i, count in enumerate(counts) if count <= OWN_PLAYERS][: self.case.own]
+        return [i for i in few if i < self.n]
 
     # ---- What they compute
 
@@ -398,7 +403,7 @@ def both(make: Callable, groups: Tensor, target: int) -> tuple[Callable[[Tensor]
 
     def value(masks: Tensor) -> Tensor:
         logits = game(masks)
-        return torch.stack([logits.softmax(1)[:, target], logits[:, target]], 1)
+        return torch.stack([logits.softmax(1)[:, target], logits[:, target]], 1).cpu()
 
     return value, game.n
 

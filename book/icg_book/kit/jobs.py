@@ -65,6 +65,10 @@ class Job:
         rows = self.saved(folder)
         return {name: values[: self.n] for name, values in rows.items()} if _length(rows) >= self.n else None
 
+    def count(self, folder: Path) -> int:
+        """How many of the ``n`` inputs are done."""
+        return min(self.n, _length(self.saved(folder)))
+
     def path(self, folder: Path) -> Path:
         """Where the rows are kept."""
         return Path(folder) / f"{_stem(self.name)}.pt"

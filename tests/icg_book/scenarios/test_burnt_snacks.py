@@ -201,6 +201,14 @@ def test_one_class_only(label):
     assert (data.dark > 0).flatten(1).any(1).tolist() == [bool(label)] * 30
 
 
+def test_more_test_images_begin_with_the_same_ones():
+    many, few = bs.test_images(13, 1), bs.test_images(4, 1)
+    assert len(many) == 13 and (many.labels == 1).all() and torch.equal(few.images, many[:4].images)
+    assert not torch.equal(many[:3].images, many[10:].images)  # each ten from a seed of their own
+    assert (bs.test_images(4, 0).labels == 0).all()
+    assert not torch.equal(bs.test_images(4, 1, seed=1).images, few.images)
+
+
 def test_selection_keeps_images_and_ground_truth_together(data):
     for index in (slice(3, 6), data.labels == 1, torch.tensor([5, 2])):
         part = data[index]
