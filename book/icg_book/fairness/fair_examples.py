@@ -15,6 +15,7 @@ from icg.certainty import join
 from icg.fairness import by_player, fair_division
 from icg.measures import probabilities
 from icg.shapley import certainty_game
+from icg_book.fairness.players import KINDS, Objects, blocks
 from icg_book.kit import contenders
 from icg_book.scenarios import burnt_snacks, drawn_digits, local_minimum, mnist
 
@@ -25,6 +26,9 @@ DATA = 64  # pictures that Expected Gradients draw from
 PERMUTATIONS = 128  # random orders at most, where there are more than 20 players
 BLOCK = 4  # side of a player of a digit, in pixels
 DIGITS = (2, 4, 5)  # numbers among the book's drawings
+SNACKS, COMPONENTS, SMALL = "burnt-snacks", "local-minimum", "mnist-small"  # the networks
+CALLED = {"dark": "dark square", "light": "light square", "triangle": "triangle"}
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -33,7 +37,7 @@ class Example:
     """A picture of ``H`` x ``W`` and the division of a network's probability among its ``n`` players.
 
     Attributes:
-        scenario, title: what it is.
+        scenario, title: what it is. network: whose probability it is.
         image: ``(H, W)`` float32 in [0, 1]. groups: ``(H, W)`` int64, the player of each pixel.
         names: of the players; with a comma at the end where one belongs there in a sentence.
         kind: "objects", "components" or "blocks".
@@ -45,6 +49,7 @@ class Example:
 
     scenario: str
     title: str
+    network: str
     image: Tensor
     groups: Tensor
     names: tuple[str, ...]
@@ -108,60 +113,85 @@ def divide(
     return found
 
 
-def examples() -> list[Example]:
-    """All pictures of the explorable, in its order."""
-    return [*snacks(), paper_input(), *digits()]
+def examples(result: dict | None = None) -> list[Example]:
+    """All pictures of the explorable, in its order.
+
+    Args:
+        result: of ``python -m icg reproduce fairness``; Burnt Snacks comes from there, and is computed without it, which
+            takes some ten seconds of one core.
+    """
+    return [*(snacks() if result is None else measured_snacks(result)), paper_input(), *digits()]
 
 
-def snacks(images: dict[str, burnt_snacks.BurntSnacks] | None = None, model=None) -> list[Example]:
+def snacks(images: dict[str, burnt_snacks.BurntSnacks] | None = None) -> list[Example]:
     """Burnt Snacks: each object is a player, and the background is one.
 
     Args:
         images: by title, one each; by default those that the book shows.
-        model: by default the weights "burnt-snacks".
     """
     images = burnt_snacks.examples() if images is None else images
-    model = load_model("burnt-snacks") if model is None else model
     data = burnt_snacks.samples(DATA, (1, burnt_snacks.SIZE, burnt_snacks.SIZE), generator=_seeded(1))
-    players = [_objects(image) for image in images.values()]
+    players = [_divided(image, _players(image)) for image in images.values()]
     values, target = (torch.cat([getattr(i, what) for i in images.values()]) for what in ("images", "labels"))
     groups = torch.stack([groups for groups, _ in players])[:, None]
-    found = divide(model, values, groups, target=target, data=data)
+    found = divide(load_model(SNACKS), values, groups, target=target, data=data)
     return [
-        Example("Burnt Snacks", title, image.images[0, 0], groups, names, "objects", _explained(image), **divided)
+        Example(
+            "Burnt Snacks", title, SNACKS, image.images[0, 0], groups, names, "objects", _explained(image), **divided
+        )
         for (title, image), (groups, names), divided in zip(images.items(), players, found, strict=True)
     ]
 
 
-def paper_input(model=None) -> Example:
-    """The paper's input of Local Minimum, two rows of three components; by default of the weights "local-minimum"."""
-    model = load_model("local-minimum") if model is None else model
-    values, groups = local_minimum.PAPER_INPUT, torch.arange(local_minimum.SIZE)
-    data = local_minimum.generate(MANY, generator=_seeded(1)).values
-    (divided,) = divide(model, values, groups[None, None], target=torch.tensor([1]), data=data, evaluations=MANY)
-    names = tuple(f"component {k + 1} ({value:g})" for k, value in enumerate(values.flatten().tolist()))
-    picture, explained = values.view(2, 3), local_minimum.CLASSES[1]
-    return Example(
-        "Local Minimum", "the paper’s input", picture, groups.view(2, 3), names, "components", explained, **divided
-    )
-
-
-def digits(numbers=DIGITS, model=None) -> list[Example]:
-    """Digits that were drawn for the book, 49 blocks of 4 x 4 pixels; by default of the weights "mnist-small"."""
-    model = load_model("mnist-small") if model is None else model
-    drawn = drawn_digits.load()
-    values = drawn.images[list(numbers)]
-    target = probabilities(model, values).argmax(1)
-    side = mnist.SIZE // BLOCK
-    at = torch.arange(mnist.SIZE) // BLOCK
-    groups = side * at[:, None] + at
-    found = divide(model, values, groups.expand_as(values), target=target, data=drawn.images)
-    names = tuple(f"block in row {k // side + 1}, column {k % side + 1}," for k in range(side**2))
-    return [
-        Example("Drawn digits", f"a {label}", image[0], groups, names, "blocks", str(explained), **divided)
-        for label, image, explained, divided in zip(
-            drawn.labels[list(numbers)].tolist(), values, target.tolist(), found, strict=True
+def measured_snacks(result: dict, *, each=(3, 2), least: int = 5, most: int = 9) -> list[Example]:
+    """Burnt Snacks of a result: the first test images with so many players, ``each`` with and without dark squares."""
+    model = load_model(SNACKS)
+    found = []
+    for target, wanted in zip((1, 0), each, strict=True):
+        rows = [
+            row
+            for row in result["examples"]
+            if (row["network"], row["output"], row["target"]) == (SNACKS, "probability", target)
+            and least <= len(row["players"]) <= most
+        ][:wanted]
+        test = Objects(1 + max((row["number"] for row in rows), default=0), target).images
+        for row in rows:
+            image = test[row["number"] : row["number"] + 1]
+            groups, names = _divided(image, [(player["kind"], player["number"]) for player in row["players"]])
+            nobody, everybody = (float(probabilities(model, image.images, c)[0, target]) for c in (0.0, 1.0))
+            shares = {m: torch.tensor(row["shares"][m], dtype=torch.float64) for m in METHODS if m in row["shares"]}
+            fair = torch.tensor(row["fair"], dtype=torch.float64)
+            of = (image.images[0, 0], groups, names, "objects", _explained(image), nobody, everybody, fair, 0.0, shares)
+            found.append(Example("Burnt Snacks", _title(names), SNACKS, *of, EVALUATIONS))
+    if not found:
+        raise ValueError(
+            "expected a result with examples of Burnt Snacks, as `python -m icg reproduce fairness` writes it"
         )
+    return found
+
+
+def paper_input() -> Example:
+    """The paper's input of Local Minimum, two rows of three components."""
+    values, groups = local_minimum.PAPER_INPUT, torch.arange(local_minimum.SIZE)
+    data, target = local_minimum.generate(MANY, generator=_seeded(1)).values, torch.tensor([1])
+    (divided,) = divide(load_model(COMPONENTS), values, groups[None, None], target=target, data=data, evaluations=MANY)
+    names = tuple(f"component {k + 1} ({value:g})" for k, value in enumerate(values.flatten().tolist()))
+    of = (values.view(2, 3), groups.view(2, 3), names, "components", local_minimum.CLASSES[1])
+    return Example("Local Minimum", "the paper’s input", COMPONENTS, *of, **divided)
+
+
+def digits(numbers=DIGITS) -> list[Example]:
+    """Digits that were drawn for the book, 49 blocks of 4 x 4 pixels, and the class that the network takes them for."""
+    model, drawn = load_model(SMALL), drawn_digits.load()
+    values, labels = drawn.images[list(numbers)], drawn.labels[list(numbers)].tolist()
+    target = probabilities(model, values).argmax(1)
+    groups = blocks(mnist.SIZE, mnist.SIZE, BLOCK)[0]
+    side = mnist.SIZE // BLOCK
+    names = tuple(f"block in row {k // side + 1}, column {k % side + 1}," for k in range(side**2))
+    found = divide(model, values, groups.expand_as(values), target=target, data=drawn.images)
+    return [
+        Example("Drawn digits", f"a {label}", SMALL, image[0], groups, names, "blocks", str(explained), **divided)
+        for label, image, explained, divided in zip(labels, values, target.tolist(), found, strict=True)
     ]
 
 
@@ -179,22 +209,45 @@ def place(mask: Tensor) -> str:
     return f"at the {words}" if words else "in the middle"
 
 
-def _objects(image: burnt_snacks.BurntSnacks) -> tuple[Tensor, tuple[str, ...]]:
-    """The player of each pixel ``(50, 50)``, the background last, and the players' names."""
-    masks, names = [], []
-    for kind, objects in (("dark square", image.dark), ("light square", image.light), ("triangle", image.triangles)):
-        for number in objects.unique()[1:].tolist():
-            masks.append(objects[0, 0] == number)
-            names.append(f"{kind} {place(masks[-1])}")
-    groups = torch.full(image.images.shape[-2:], len(masks))
-    for player, mask in enumerate(masks):
+def _players(image: burnt_snacks.BurntSnacks) -> list[tuple[str, int]]:
+    """Kind and number of every object, and the background."""
+    masks = zip(KINDS, (image.dark, image.light, image.triangles), strict=False)
+    return [*((kind, number) for kind, mask in masks for number in mask.unique()[1:].tolist()), (KINDS[-1], 0)]
+
+
+def _divided(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tuple[Tensor, tuple[str, ...]]:
+    """The player of each pixel ``(50, 50)``, and the players' names."""
+    masks = dict(zip(KINDS, (image.dark, image.light, image.triangles), strict=False))
+    rest = next(k for k, (kind, _) in enumerate(players) if kind == KINDS[-1])
+    groups, names = torch.full(image.images.shape[-2:], rest), []
+    for player, (kind, number) in enumerate(players):
+        if player == rest:
+            names.append("background")
+            continue
+        mask = masks[kind][0, 0] == number
         groups[mask] = player
+        names.append(f"{CALLED[kind]} {place(mask)}")
     several, seen = Counter(names), Counter()
     for k, name in enumerate(names):
         if several[name] > 1:
             names[k] = f"{_ORDINALS[seen[name]]} {name}"
             seen[name] += 1
-    return groups, (*names, "background")
+    return groups, tuple(names)
+
+
+def _title(names: tuple[str, ...]) -> str:
+    """What there is, in a few words.
+
+    >>> _title(("dark square at the top", "triangle at the left", "triangle in the middle", "background"))
+    'one dark, two triangles'
+    """
+    counts = {kind: sum(called in name for name in names) for kind, called in CALLED.items()}
+    words = {"dark": "dark", "light": "light", "triangle": "triangle"}
+    return ", ".join(
+        f"{_NUMBERS[n]} {word}{'s' if kind == 'triangle' and n > 1 else ''}"
+        for kind, word in words.items()
+        if (n := counts[kind])
+    )
 
 
 def _explained(image: burnt_snacks.BurntSnacks) -> str:

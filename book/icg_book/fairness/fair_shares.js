@@ -14,7 +14,7 @@ function build(root, stage, data, colours) {
     return { ...e, values: Float64Array.from(unpack(e.image, plane), (v) => v / 255), groups: unpack(e.groups, plane) };
   });
   // The reader's own picture: what it is divided into comes when the page has computed it.
-  const own = { scenario: "Your glyph", title: "", width: live.size, height: live.size, values: null, groups: live.groups, names: live.names, kind: "live",
+  const own = { scenario: "Your glyph", title: "", network: live.named, width: live.size, height: live.size, values: null, groups: live.groups, names: live.names, kind: "live",
     labels: null, fair: null, shares: {}, error: 0, evaluations: live.steps, ink: 0, ground: 0, job: null };
   pictures.push(own);
   for (const e of pictures) {
@@ -307,7 +307,7 @@ function build(root, stage, data, colours) {
     const parts = say(e, state.player, n);
     sentence.replaceChildren(...parts);
     const due = sumOf(e.fair), got = state.all ? null : sumOf(sharesOf(e, state.method));
-    facts.textContent = "Divided is the probability of “" + e.explained + "”: " + number(e.nobody, 2) + " where nothing is known, " + number(e.everybody, 2)
+    facts.textContent = "Divided is the probability that the network " + e.network + " gives to “" + e.explained + "”: " + number(e.nobody, 2) + " where nothing is known, " + number(e.everybody, 2)
       + " where all is. So " + signed(due, 2) + " is due in all" + (got === null ? "." : "; " + data.methods[state.method].name + " hands out " + signed(got, 2) + ".")
       + " Each method asks for " + e.evaluations.toLocaleString("en") + " gradients."
       + (e.error ? " Fair shares of " + e.names.length + " blocks are estimated; standard error at most " + number(e.error, 3) + "." : "");

@@ -19,6 +19,7 @@ WORDS = {  # as in "gets 0.85 by …"; {start} is what zero is called there
     "random-path": "random-path certainty gradients",
     "block-wise": "block-wise certainty gradients",
 }
+GLYPHS = "glyphs-gated"  # the network that the page carries
 EDGES = (0, 5, 11, 16)  # of the blocks of a glyph, in pixels
 STEPS = 256  # of the middle rule, in the page
 MOST_PLAYERS = 64
@@ -27,9 +28,10 @@ COLOURS = ("#c2410c", "#a21caf", "#8a6a00", "#1d5fbf", "#0b7a55", "#5b4bc4", "#a
 
 
 def fair_shares(
-    shown: list[Example] | None = None,
+    result: dict | None = None,
     model=None,
     *,
+    shown: list[Example] | None = None,
     title: str = "Fair shares",
     alt: str | None = None,
     fallback=None,
@@ -37,22 +39,24 @@ def fair_shares(
     """Choose a picture and a method: bars say what each object is due, and what it gets.
 
     Args:
-        shown: pictures; by default :func:`icg_book.fairness.fair_examples.examples`, which takes some seconds.
+        result: of ``python -m icg reproduce fairness``, for Burnt Snacks; without it, these are computed.
         model: a certainty-aware network for joined glyphs ``(N, 2, 16, 16)`` that
             :mod:`icg_book.kit.page.networks` can pack, in eval mode; by default the weights "glyphs-gated". The last
             picture is a glyph that the reader draws; the page itself asks the network about all 512 coalitions of its
             nine blocks, and walks the paths of ICG and zero IG.
+        shown: other pictures than those of :func:`icg_book.fairness.fair_examples.examples`.
         title, alt: heading and description of the static picture; by default ``alt`` is made from the first picture.
         fallback: static picture (PNG bytes, path or figure); by default the bars of the first picture.
 
     Raises:
         ValueError: no picture, or one whose players, names and shares do not fit together; another kind of network.
     """
-    shown = examples() if shown is None else shown
+    shown = examples(result) if shown is None else shown
     if not isinstance(shown, (list, tuple)) or not shown:
         raise ValueError(f"expected at least one Example, got {shown if shown == [] else type(shown).__name__!r}")
     packed = [_pack_example(example, f"picture {k}") for k, example in enumerate(shown)]
-    model = load_model("glyphs-gated") if model is None else model
+    named = GLYPHS if model is None else "of your own"
+    model = load_model(GLYPHS) if model is None else model
     network = pack_network(model, glyphs.SIZE, len(glyphs.CLASSES))
     if network["channels"] != 2:
         raise ValueError("expected a certainty-aware network (certainty_aware = True): the page takes certainty away")
@@ -60,7 +64,7 @@ def fair_shares(
     data = {
         "examples": packed,
         "methods": [{"name": name, "words": WORDS[name]} for name in names],
-        "live": {"network": network, **_live()},
+        "live": {"network": network, "named": named, **_live()},
     }
     if alt is None:
         alt = _described(shown[0])
@@ -89,6 +93,7 @@ def _pack_example(example, where: str) -> dict:
     return {
         "scenario": example.scenario,
         "title": example.title,
+        "network": example.network,
         "height": image.shape[0],
         "width": image.shape[1],
         "image": pack((255 * image).round().astype("uint8")),
@@ -133,8 +138,8 @@ def _described(example: Example) -> str:
     most, got = int(example.fair.argmax()), int(shares.argmax())
     the = "" if example.kind == "components" else "the "
     return (
-        f"A picture of {example.scenario}, and bars for its {len(example.names)} players: what each is due, and what it "
-        f"gets by {', '.join(example.shares)}. Most is due to {the}{example.names[most].rstrip(',')} "
+        f"{example.scenario}, and bars for its {len(example.names)} players: what each is due, and what it gets by "
+        f"{', '.join(example.shares)}. Most is due to {the}{example.names[most].rstrip(',')} "
         f"({example.fair[most]:.2f}); {name} gives most to {the}{example.names[got].rstrip(',')} ({shares[got]:.2f})."
     )
 
