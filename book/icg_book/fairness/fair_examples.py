@@ -88,13 +88,18 @@ def divide(
         data: ``(K, 1, ...)``, for Expected Gradients.
     """
     generator = _seeded(0)
-    options = {"target": target, "output": "probability", "data": lambda: data, "generator": generator}
-    maps = {
-        name: contenders.one_map(
-            contenders.attribute(name, model, join(values), settings(name, evaluations), **options)[0]
-        )
-        for name in METHODS
-    }
+
+    def attributed(method: str) -> Tensor:
+        # Of a method that draws, the mean over copies of the inputs: quicker than as many draws one after the other.
+        copies = 1 if method in ("zero IG", "ICG") else evaluations // EVALUATIONS
+        repeated = {"inputs": join(values), "target": target}
+        repeated = {name: tensor.repeat_interleave(copies, 0) for name, tensor in repeated.items()}
+        told = settings(method, evaluations // copies)
+        options = {"settings": told, "output": "probability", "data": lambda: data, "generator": generator}
+        maps, _ = contenders.attribute(method, model, **repeated, **options)
+        return contenders.one_map(maps).unflatten(0, (len(values), copies)).mean(1)
+
+    maps = {method: attributed(method) for method in METHODS}
     p = [probabilities(model, values, certainty).gather(1, target[:, None])[:, 0] for certainty in (0.0, 1.0)]
     found = []
     for k in range(len(values)):
@@ -117,8 +122,8 @@ def examples(result: dict | None = None) -> list[Example]:
     """All pictures of the explorable, in its order.
 
     Args:
-        result: of ``python -m icg reproduce fairness``; Burnt Snacks comes from there, and is computed without it, which
-            takes some ten seconds of one core.
+        result: of ``python -m icg reproduce fairness``; Burnt Snacks comes from there. Without it they are computed,
+            which takes some ten seconds of one core.
     """
     return [*(snacks() if result is None else measured_snacks(result)), paper_input(), *digits()]
 
@@ -131,7 +136,7 @@ def snacks(images: dict[str, burnt_snacks.BurntSnacks] | None = None) -> list[Ex
     """
     images = burnt_snacks.examples() if images is None else images
     data = burnt_snacks.samples(DATA, (1, burnt_snacks.SIZE, burnt_snacks.SIZE), generator=_seeded(1))
-    players = [_divided(image, _players(image)) for image in images.values()]
+    players = [named(image, players_of(image)) for image in images.values()]
     values, target = (torch.cat([getattr(i, what) for i in images.values()]) for what in ("images", "labels"))
     groups = torch.stack([groups for groups, _ in players])[:, None]
     found = divide(load_model(SNACKS), values, groups, target=target, data=data)
@@ -157,7 +162,7 @@ def measured_snacks(result: dict, *, each=(3, 2), least: int = 5, most: int = 9)
         test = Objects(1 + max((row["number"] for row in rows), default=0), target).images
         for row in rows:
             image = test[row["number"] : row["number"] + 1]
-            groups, names = _divided(image, [(player["kind"], player["number"]) for player in row["players"]])
+            groups, names = named(image, [(player["kind"], player["number"]) for player in row["players"]])
             nobody, everybody = (float(probabilities(model, image.images, c)[0, target]) for c in (0.0, 1.0))
             shares = {m: torch.tensor(row["shares"][m], dtype=torch.float64) for m in METHODS if m in row["shares"]}
             fair = torch.tensor(row["fair"], dtype=torch.float64)
@@ -209,13 +214,13 @@ def place(mask: Tensor) -> str:
     return f"at the {words}" if words else "in the middle"
 
 
-def _players(image: burnt_snacks.BurntSnacks) -> list[tuple[str, int]]:
+def players_of(image: burnt_snacks.BurntSnacks) -> list[tuple[str, int]]:
     """Kind and number of every object, and the background."""
     masks = zip(KINDS, (image.dark, image.light, image.triangles), strict=False)
     return [*((kind, number) for kind, mask in masks for number in mask.unique()[1:].tolist()), (KINDS[-1], 0)]
 
 
-def _divided(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tuple[Tensor, tuple[str, ...]]:
+def named(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tuple[Tensor, tuple[str, ...]]:
     """The player of each pixel ``(50, 50)``, and the players' names."""
     masks = dict(zip(KINDS, (image.dark, image.light, image.triangles), strict=False))
     rest = next(k for k, (kind, _) in enumerate(players) if kind == KINDS[-1])

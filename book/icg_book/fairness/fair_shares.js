@@ -295,7 +295,7 @@ function build(root, stage, data, colours) {
     every.node.setAttribute("aria-pressed", String(state.all));
     every.numbers.replaceChildren(el("span", {}, "every method at once"));
     key.replaceChildren(el("span", {}, el("i", { class: "icg-fs-swatch" }), "fair"),
-      ...(state.all ? methodsOf(e) : [state.method]).map((k) => el("span", {}, sign(k), data.methods[k].name)));
+      ...(state.all ? [] : [state.method]).map((k) => el("span", {}, sign(k), data.methods[k].name)));
     columns.draw();
     if (!e.fair) { sentence.textContent = facts.textContent = ""; return; }
     e.order.forEach((p, i) => {
