@@ -91,7 +91,7 @@ def divide(
 
     def attributed(method: str) -> Tensor:
         # Of a method that draws, the mean over copies of the inputs: quicker than as many draws one after the other.
-        copies = 1 if method in ("zero IG", "ICG") else evaluations // EVALUATIONS
+        copies = 1 if method in ("zero IG", "ICG") else max(1, evaluations // EVALUATIONS)
         repeated = {"inputs": join(values), "target": target}
         repeated = {name: tensor.repeat_interleave(copies, 0) for name, tensor in repeated.items()}
         told = settings(method, evaluations // copies)
@@ -128,18 +128,21 @@ def examples(result: dict | None = None) -> list[Example]:
     return [*(snacks() if result is None else measured_snacks(result)), paper_input(), *digits()]
 
 
-def snacks(images: dict[str, burnt_snacks.BurntSnacks] | None = None) -> list[Example]:
+def snacks(
+    images: dict[str, burnt_snacks.BurntSnacks] | None = None, *, evaluations: int = EVALUATIONS
+) -> list[Example]:
     """Burnt Snacks: each object is a player, and the background is one.
 
     Args:
         images: by title, one each; by default those that the book shows.
+        evaluations: of the gradient, for each method; a square number.
     """
     images = burnt_snacks.examples() if images is None else images
     data = burnt_snacks.samples(DATA, (1, burnt_snacks.SIZE, burnt_snacks.SIZE), generator=_seeded(1))
     players = [named(image, players_of(image)) for image in images.values()]
     values, target = (torch.cat([getattr(i, what) for i in images.values()]) for what in ("images", "labels"))
     groups = torch.stack([groups for groups, _ in players])[:, None]
-    found = divide(load_model(SNACKS), values, groups, target=target, data=data)
+    found = divide(load_model(SNACKS), values, groups, target=target, data=data, evaluations=evaluations)
     return [
         Example(
             "Burnt Snacks", title, SNACKS, image.images[0, 0], groups, names, "objects", _explained(image), **divided

@@ -68,11 +68,9 @@ def test_methods_cost_what_they_are_said_to(method, evaluations):
     assert contenders.evaluations(method, fair_examples.settings(method, evaluations)) == evaluations
 
 
-def test_objects_of_burnt_snacks_are_players(monkeypatch):
-    monkeypatch.setattr(fair_examples, "EVALUATIONS", 4)
-    monkeypatch.setattr(fair_examples.divide, "__kwdefaults__", {"evaluations": 4})
+def test_objects_of_burnt_snacks_are_players():
     image = burnt_snacks.examples()["one dark, one light"]
-    (example,) = snacks({"own title": image})
+    (example,) = snacks({"own title": image}, evaluations=4)
     assert (example.scenario, example.title, example.network) == ("Burnt Snacks", "own title", "burnt-snacks")
     assert example.explained == "dark square" and example.kind == "objects"
     assert example.names[0].startswith("dark square at the ") and example.names[-1] == "background"
