@@ -296,6 +296,7 @@ function build(root, stage, data, colours) {
     every.numbers.replaceChildren(el("span", {}, "every method at once"));
     key.replaceChildren(el("span", {}, el("i", { class: "icg-fs-swatch" }), "fair"),
       ...(state.all ? [] : [state.method]).map((k) => el("span", {}, sign(k), data.methods[k].name)));
+    columns.node.style.visibility = e.fair ? "" : "hidden"; // not the bars of the picture before
     columns.draw();
     if (!e.fair) { sentence.textContent = facts.textContent = ""; return; }
     e.order.forEach((p, i) => {
