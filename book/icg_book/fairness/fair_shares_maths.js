@@ -27,9 +27,12 @@ function distanceFrom(shares, fair) {
   return sumOf(shares.map((v, i) => Math.abs(v - fair[i]))) / sumOf(fair.map(Math.abs));
 }
 function correlationWith(shares, fair) { // null where one of the two is the same for all
-  const off = (values) => { const mean = sumOf(values) / values.length; return values.map((v) => v - mean); };
+  const off = (values) => {
+    const above = values.map((v) => v - Math.min(...values)), mean = sumOf(above) / above.length; // exactly 0 if all are the same
+    return above.map((v) => v - mean);
+  };
   const a = off(shares), b = off(fair), size = Math.sqrt(sumOf(a.map((v) => v * v)) * sumOf(b.map((v) => v * v)));
-  return size > 0 ? sumOf(a.map((v, i) => v * b[i])) / size : null;
+  return size > 0 ? Math.min(1, Math.max(-1, sumOf(a.map((v, i) => v * b[i])) / size)) : null;
 }
 
 // ---- live: blocks of a small picture as players -----------------------------------------------------------------------
