@@ -284,16 +284,17 @@ def block_path_certainty_gradients(
     check_positive("blocks", blocks)
     question = Question(model, inputs, certainty_only=True, **shared)
     n, axes, generator = len(inputs), inputs.shape[2:], question.generator
-    options = {"dtype": inputs.dtype, "generator": generator}
+    at_once = 1 + bool(antithetic)
 
     def maps():
-        for step in range(0, n_steps, 1 + bool(antithetic)):
-            mean = (step / (1 + bool(antithetic)) + torch.rand(n, device=generator.device, **options)) / n_steps
+        for step in range(0, n_steps, at_once):
+            place = torch.rand(n, generator=generator, device=generator.device, dtype=inputs.dtype)
             per_axis = torch.randint(1, blocks + 1, (n,), generator=generator, device=generator.device)
-            block = random_blocks(per_axis, axes, most=blocks, **options).flatten(1)
-            levels = continuous_bernoulli_certainty(mean, (n, (blocks + 1) ** len(axes)), generator=generator)
+            block = random_blocks(per_axis, axes, most=blocks, dtype=inputs.dtype, generator=generator).flatten(1)
+            shape = (n, (blocks + 1) ** len(axes))
+            levels = continuous_bernoulli_certainty((step / at_once + place) / n_steps, shape, generator=generator)
             certainty = levels.gather(1, block).view(n, 1, *axes)
-            yield from (certainty, 1 - certainty)[: min(n_steps - step, 1 + bool(antithetic))]
+            yield from (certainty, 1 - certainty)[: min(at_once, n_steps - step)]
 
     return _at_maps(question, maps(), n_steps)
 

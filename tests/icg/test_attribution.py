@@ -134,6 +134,82 @@ def test_certainty_gradients_of_a_polynomial():
     torch.testing.assert_close(got, values * 2 / 3, rtol=0.05, atol=0)
 
 
+def seen_maps(x, **options):
+    """The certainty maps that the method asks a model about, ``(n_steps, N, ...)``, for joined ``x``."""
+    seen = []
+
+    def model(z):
+        if z.requires_grad:
+            seen.append(z[:, -1].detach().clone())
+        return z[:, -1].flatten(1).sum(1)
+
+    icg.block_path_certainty_gradients(model, x, internal_batch_size=len(x), **options)
+    return torch.stack(seen)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9), (2, 3, 5, 6), (2, 1, 3, 4, 5)])
+@pytest.mark.parametrize("certainty", [1.0, 0.5, 0.0])
+def test_block_wise_gradients_of_a_linear_and_of_a_quadratic_function(shape, certainty):
+    """F = sum a c gives a; F = sum a c^2 gives a c^2, and a map and its opposite are enough for it."""
+    x = join(torch.rand(shape, dtype=torch.float64), certainty)
+    coefficient = torch.randn(shape, dtype=torch.float64)[:, :1]
+    for power, n_steps in ((1, 1), (1, 5), (2, 2), (2, 6)):
+        got = icg.block_path_certainty_gradients(
+            lambda z, power=power: (coefficient * z[:, -1:] ** power).flatten(1).sum(1),
+            x, n_steps=n_steps, internal_batch_size=2,
+        )  # fmt: skip
+        assert got.shape == coefficient.shape
+        torch.testing.assert_close(got, coefficient * certainty**power, rtol=0, atol=1e-12)
+
+
+def test_one_block_has_the_path_of_integrated_certainty_gradients():
+    model, x = Aware().double(), join(torch.rand(3, 1, 5, dtype=torch.float64), 0.8)
+    expected = icg.integrated_certainty_gradients(model, x, target=1, n_steps=200)
+    got = icg.block_path_certainty_gradients(model, x, target=1, n_steps=200, blocks=1)
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.02 * expected.abs().max().item())
+
+
+def test_blocks_of_one_position_give_the_shapley_values_of_a_function_that_is_linear_in_each():
+    """The gradient of the multilinear extension, along its diagonal (Owen, 1972)."""
+
+    def model(z):
+        c = z[:, 1]
+        return c[:, 0] * c[:, 1] + 3 * c[:, 1] * c[:, 2] * c[:, 3] - 2 * c[:, 3]
+
+    x = join(torch.rand(1, 1, 4, dtype=torch.float64))
+    exact = icg.certainty_shap(model, x)
+    torch.testing.assert_close(exact, torch.tensor([[[0.5, 1.5, 1.0, -1.0]]], dtype=torch.float64))
+    got = icg.block_path_certainty_gradients(model, x, n_steps=8000, blocks=100)
+    torch.testing.assert_close(got, exact, rtol=0, atol=0.06)
+    one = icg.block_path_certainty_gradients(
+        model, x, n_steps=8000, blocks=1
+    )  # together: Aumann-Shapley, here the same
+    torch.testing.assert_close(one, exact, rtol=0, atol=0.02)
+
+
+def test_maps_are_constant_on_blocks_and_spread_evenly_between_nothing_and_all():
+    x = join(torch.rand(3, 1, 24, 20))
+    maps = seen_maps(x, n_steps=400, blocks=4, antithetic=False)
+    n_levels = torch.tensor([len(c.unique()) for c in maps.flatten(0, 1)])
+    assert n_levels.max() <= 25 and 200 < int((n_levels == 1).sum()) < 400  # one in four has one block
+    for c in maps[:40, 0]:  # cut along the lines where anything changes: every piece has one certainty
+        rows, columns = ((c.diff(dim=k) != 0).any(1 - k).nonzero().flatten() + 1 for k in (0, 1))
+        assert len(rows) <= 4 and len(columns) <= 4
+        for band in c.tensor_split(rows, 0):
+            assert all(len(piece.unique()) == 1 for piece in band.tensor_split(columns, 1))
+    means = maps.mean((1, 2, 3))
+    assert means[:40].mean() < 0.12 and means[-40:].mean() > 0.88 and abs(means.mean() - 0.5) < 0.02
+    assert not torch.equal(maps[:, 0], maps[:, 1])  # every input has its own
+
+
+def test_each_map_is_followed_by_its_opposite_if_asked_for():
+    x = join(torch.rand(2, 1, 8, 8), 0.5)
+    maps = seen_maps(x, n_steps=7, antithetic=True)
+    assert len(maps) == 7 and maps.max() <= 0.5
+    torch.testing.assert_close(maps[0:6:2] + maps[1:6:2], torch.full((3, 2, 8, 8), 0.5))
+    assert (seen_maps(x, n_steps=6, antithetic=False).unfold(0, 2, 1).sum(-1) - 0.5).abs().amax((1, 2, 3)).min() > 1e-3
+
+
 def test_expected_gradients_of_a_quadratic():
     """E over baselines b of x^2 - b^2."""
     data = torch.rand(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -524,6 +600,10 @@ BAD = {
     "no room for certainty": lambda: icg.integrated_certainty_gradients(mlp(), torch.rand(2, 6)),
     "negative noise": lambda: icg.integrated_certainty_gradients(Aware(), joined(), noise_std=-1.0),
     "no samples": lambda: icg.integrated_certainty_gradients(Aware(), joined(), n_samples=0),
+    "block-wise steps": lambda: icg.block_path_certainty_gradients(Aware(), joined(), n_steps=0),
+    "no blocks": lambda: icg.block_path_certainty_gradients(Aware(), joined(), blocks=0),
+    "fractional blocks": lambda: icg.block_path_certainty_gradients(Aware(), joined(), blocks=2.5),
+    "block-wise without certainty": lambda: icg.block_path_certainty_gradients(mlp(), torch.rand(2, 6)),
     "EG method": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 6), method="sobol"),
     "EG data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 5)),
     "EG without data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(0, 6)),
