@@ -11,6 +11,7 @@ model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueErro
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -256,56 +257,58 @@ def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100
     def maps():
         for step in range(n_steps):
             place = torch.rand(len(inputs), generator=generator, device=generator.device, dtype=inputs.dtype)
-            yield continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator)
+            yield continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator), torch.ones(1)
 
     return _at_maps(question, maps(), n_steps)
 
 
 @shares(*WITHOUT_DELTA)
 def block_path_certainty_gradients(
-    model, inputs: Tensor, *, n_steps: int = 64, blocks: int = 8, antithetic: bool = True, **shared: "Unpack[Shared]"
+    model, inputs: Tensor, *, n_steps: int = 64, blocks: int = 12, parts: int = 2, **shared: "Unpack[Shared]"
 ) -> Tensor:
-    """The mean of dF/dc at certainty maps that are constant on random blocks. Not in the paper.
+    """Integrate over certainty along random paths on which blocks become certain in random order. Not in the paper.
 
-    Positions that belong together come and go together, as the players of a Shapley value do: this samples the
-    multilinear extension of the game over blocks (Owen, 1972; Okhrati and Lipani, 2021). A block is not in or out of a
-    coalition, but has a certainty of its own, since a gradient needs one: continuous Bernoulli with a mean t that is
-    spread evenly over (0, 1). One block for all has the path of integrated certainty gradients, blocks of one position
-    those of :func:`random_path_certainty_gradients`; here every map has a grid of its own, of random size and place.
+    Players of a Shapley value join one after the other; on the path of integrated certainty gradients all do at once.
+    Between the two: each block of a random grid rises from certainty 0 to 1 in a part of the path, at a random place.
+    It samples the multilinear extension of the game over blocks (Owen, 1972; Okhrati and Lipani, 2021), by certainties.
 
     Args:
-        blocks: at most so many along each axis; maps have 1, 2 ... or so many, by even chance.
-        antithetic: follow each map c by 1 - c, so that errors tend to cancel.
+        blocks: at most so many along each axis, and at least a third of it; each number by even chance.
+        parts: a block rises within 1 / ``parts`` of its path. There is one step in each part, which meets every block
+            once on its way. With 1 it is the path of integrated certainty gradients; more are more like random orders.
 
     Returns:
-        ``(N, 1, ...)``. Where the input's own certainty is below 1, maps and gradients are scaled by it.
+        ``(N, 1, ...)``; on average they sum to F(input) - F(nothing known).
     """
-    check_positive("n_steps", n_steps)
-    check_positive("blocks", blocks)
+    for name, value in (("n_steps", n_steps), ("blocks", blocks), ("parts", parts)):
+        check_positive(name, value)
     question = Question(model, inputs, certainty_only=True, **shared)
-    n, axes, generator = len(inputs), inputs.shape[2:], question.generator
-    options = {"dtype": inputs.dtype, "generator": generator}
+    n, axes, options = len(inputs), inputs.shape[2:], {"dtype": inputs.dtype, "generator": question.generator}
+    rand = partial(torch.rand, device=question.generator.device, **options)
 
     def maps():
-        for step in range(0, n_steps, 1 + bool(antithetic)):
-            mean = (step / (1 + bool(antithetic)) + torch.rand(n, device=generator.device, **options)) / n_steps
-            per_axis = torch.randint(1, blocks + 1, (n,), generator=generator, device=generator.device)
+        for first in range(0, n_steps, parts):
+            size = min(parts, n_steps - first)  # of the last one, with what is left
+            place = rand(n, 1) if size < parts else (first / parts + rand(n, 1)) / (n_steps // parts)
+            per_axis = ((blocks + 2) // 3 + rand(n) * (blocks + 1 - (blocks + 2) // 3)).long().clamp(max=blocks)
             block = random_blocks(per_axis, axes, most=blocks, **options).flatten(1)
-            levels = continuous_bernoulli_certainty(mean, (n, (blocks + 1) ** len(axes)), generator=generator)
-            certainty = levels.gather(1, block).view(n, 1, *axes)
-            yield from (certainty, 1 - certainty)[: min(n_steps - step, 1 + bool(antithetic))]
+            wait = (size - 1) * rand(n, (blocks + 1) ** len(axes)).gather(1, block)
+            for part in range(size):
+                risen = (part + place - wait).view(n, 1, *axes)
+                yield risen.clamp(0, 1), size * ((risen > 0) & (risen <= 1))
 
     return _at_maps(question, maps(), n_steps)
 
 
-def _at_maps(question: Question, maps: Iterable[Tensor], n_steps: int) -> Tensor:
-    """The mean gradient at ``n_steps`` certainty maps ``(N, 1, ...)``, as shares of the input's own certainty."""
+def _at_maps(question: Question, maps: Iterable[tuple[Tensor, Tensor]], n_steps: int) -> Tensor:
+    """The mean of gradient times weight at ``n_steps`` maps, each scaled by the input's own certainty."""
     node, weight = point(question.inputs, 1 / n_steps)
 
     def paths(objective):
-        for each in maps:
-            here = torch.cat([question.values, question.certainty * each.to(question.inputs)], 1)
-            yield Path(here, here, node, weight, scale=question.certainty)
+        for pair in maps:
+            certainty, scale = (question.certainty * each.to(question.inputs) for each in pair)
+            here = torch.cat([question.values, certainty], 1)
+            yield Path(here, here, node, weight, scale=scale)
 
     return attribute(question, paths, n_steps)
 

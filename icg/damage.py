@@ -182,14 +182,11 @@ BLOCKS = 8  # at most so many blocks along an axis
 
 
 def random_blocks(per_axis: Tensor, axes, *, most: int = BLOCKS, dtype=torch.float32, generator=None) -> Tensor:
-    """The block of every position, in a grid of blocks of one size at a random place, which cuts those at the edges.
+    """The block of every position in a grid at a random place: ``(N, *axes)``, below ``(most + 1) ** len(axes)``.
 
     Args:
-        per_axis: blocks along each axis, ``(N,)`` whole numbers from 1 (one block for all) to ``most``.
-        axes: numbers of positions along each axis. dtype: in which the place is drawn.
-
-    Returns:
-        ``(N, *axes)`` whole numbers, below ``(most + 1) ** len(axes)``.
+        per_axis: blocks along each axis, ``(N,)`` whole numbers from 1 (one block for all) to ``most``; those at the
+            edges are cut, unless there is one. axes: positions along each axis. dtype: in which the place is drawn.
     """
     n, device = len(per_axis), per_axis.device
     block = torch.zeros((n, *[1] * len(axes)), dtype=torch.long, device=device)

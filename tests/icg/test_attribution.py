@@ -134,6 +134,92 @@ def test_certainty_gradients_of_a_polynomial():
     torch.testing.assert_close(got, values * 2 / 3, rtol=0.05, atol=0)
 
 
+def seen_maps(x, **options):
+    """The certainty maps that the method asks a model about, ``(n_steps, N, ...)``, for joined ``x``."""
+    seen = []
+
+    def model(z):
+        if z.requires_grad:
+            seen.append(z[:, -1].detach().clone())
+        return z[:, -1].flatten(1).sum(1)
+
+    icg.block_path_certainty_gradients(model, x, internal_batch_size=len(x), **options)
+    return torch.stack(seen)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 9), (2, 3, 5, 6), (2, 1, 3, 4, 5)])
+@pytest.mark.parametrize("certainty", [1.0, 0.5, 0.0])
+@pytest.mark.parametrize(("n_steps", "parts"), [(1, 1), (6, 2), (7, 2), (7, 3), (2, 5)])
+def test_block_wise_gradients_of_a_linear_function_are_exact(shape, certainty, n_steps, parts):
+    """Every block is met once on each path."""
+    x = join(torch.rand(shape, dtype=torch.float64), certainty)
+    coefficient = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))[:, :1]
+    got = icg.block_path_certainty_gradients(
+        lambda z: (coefficient * z[:, -1:]).flatten(1).sum(1), x, n_steps=n_steps, parts=parts, internal_batch_size=2
+    )
+    torch.testing.assert_close(got, coefficient * certainty, rtol=0, atol=1e-12)
+
+
+def test_one_part_is_the_path_of_integrated_certainty_gradients():
+    model, x = Aware().double(), join(torch.rand(3, 1, 5, dtype=torch.float64), 0.8)
+    expected = icg.integrated_certainty_gradients(model, x, target=1, n_steps=200)
+    got = icg.block_path_certainty_gradients(model, x, target=1, n_steps=200, parts=1)
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.02 * expected.abs().max().item())
+    got = icg.block_path_certainty_gradients(model, x, target=1, n_steps=400, parts=2, blocks=1)  # one block: the same
+    torch.testing.assert_close(got, expected, rtol=0, atol=0.02 * expected.abs().max().item())
+
+
+def many(model, n=4000, **options):
+    """The mean over many paths for one input of four positions."""
+    x = join(torch.ones(n, 1, 4, dtype=torch.float64))
+    return icg.block_path_certainty_gradients(model, x, n_steps=4, internal_batch_size=n, **options).mean(0)[0]
+
+
+def test_blocks_of_one_position_give_the_shapley_values_of_a_function_that_is_linear_in_each():
+    """A block's gradient, integrated along its rise, is what it adds to the others (Owen, 1972)."""
+
+    def model(z):
+        c = z[:, 1]
+        return c[:, 0] * c[:, 1] + 3 * c[:, 1] * c[:, 2] * c[:, 3] - 2 * c[:, 3]
+
+    exact = torch.tensor([0.5, 1.5, 1.0, -1.0], dtype=torch.float64)
+    shap = icg.certainty_shap(model, join(torch.ones(1, 1, 4, dtype=torch.float64)))
+    torch.testing.assert_close(shap[0, 0], exact)
+    for parts in (1, 2, 4):
+        torch.testing.assert_close(many(model, parts=parts, blocks=12), exact, rtol=0, atol=0.06)
+
+
+def test_the_more_parts_the_nearer_to_the_shapley_value_of_a_function_that_is_not():
+    """c0^3 c1: together on one path each gets 3/4 and 1/4, one after the other they share equally."""
+
+    def model(z):
+        return z[:, 1, 0] ** 3 * z[:, 1, 1]
+
+    first = [many(model, parts=parts)[0].item() for parts in (1, 2, 4)]
+    assert first[0] == pytest.approx(0.75, abs=0.01)
+    assert 0.5 < first[2] < first[1] < 0.72
+    assert many(model, parts=4).sum().item() == pytest.approx(1.0, abs=0.05)
+
+
+def test_blocks_rise_one_after_the_other_from_nothing_to_all():
+    x = join(torch.rand(30, 1, 40, 60))
+    maps = seen_maps(x, n_steps=20, blocks=6, parts=2)
+    first, second = maps[0::2], maps[1::2]
+    assert ((first > 0) & (first < 1) | (second > 0) & (second < 1)).all()  # each rises at one of the two
+    assert ((first == 0) & (second > 0) | (first > 0) & (second == 1)).all()
+    means = maps.mean((1, 2, 3))
+    assert means[0] < 0.25 and means[-1] > 0.75 and (means[0::2] < means[1::2]).all()
+    assert maps.mean().item() == pytest.approx(0.5, abs=0.02)
+    assert not torch.equal(maps[:, 0], maps[:, 1])  # every input has its own
+    per_axis = []
+    for c in first.flatten(0, 1):  # cut along the lines where anything changes: every piece has one certainty
+        rows, columns = ((c.diff(dim=k) != 0).any(1 - k).nonzero().flatten() + 1 for k in (0, 1))
+        per_axis.append(len(rows))
+        for band in c.tensor_split(rows, 0):
+            assert all(len(piece.unique()) == 1 for piece in band.tensor_split(columns, 1))
+    assert max(per_axis) == 6 and set(per_axis) >= {2, 3, 4, 5}
+
+
 def test_expected_gradients_of_a_quadratic():
     """E over baselines b of x^2 - b^2."""
     data = torch.rand(64, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -524,6 +610,11 @@ BAD = {
     "no room for certainty": lambda: icg.integrated_certainty_gradients(mlp(), torch.rand(2, 6)),
     "negative noise": lambda: icg.integrated_certainty_gradients(Aware(), joined(), noise_std=-1.0),
     "no samples": lambda: icg.integrated_certainty_gradients(Aware(), joined(), n_samples=0),
+    "block-wise steps": lambda: icg.block_path_certainty_gradients(Aware(), joined(), n_steps=0),
+    "no blocks": lambda: icg.block_path_certainty_gradients(Aware(), joined(), blocks=0),
+    "fractional blocks": lambda: icg.block_path_certainty_gradients(Aware(), joined(), blocks=2.5),
+    "no parts": lambda: icg.block_path_certainty_gradients(Aware(), joined(), parts=0),
+    "block-wise without certainty": lambda: icg.block_path_certainty_gradients(mlp(), torch.rand(2, 6)),
     "EG method": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 6), method="sobol"),
     "EG data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(4, 5)),
     "EG without data": lambda: icg.expected_gradients(mlp(), torch.rand(2, 6), torch.rand(0, 6)),

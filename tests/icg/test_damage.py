@@ -312,6 +312,21 @@ def test_block_damage_takes_any_number_of_axes_and_the_same_seed_gives_the_same(
     assert a[:, -1].min() >= 0 and a[:, -1].max() <= 1
 
 
+def test_random_blocks_have_one_size_but_for_those_at_the_edges():
+    per_axis = torch.arange(1, 9).repeat(50)
+    block = d.random_blocks(per_axis, (40, 60), generator=torch.Generator().manual_seed(4))
+    assert block.shape == (400, 40, 60) and 0 <= block.min() and block.max() < 81
+    assert (block[per_axis == 1] == 0).all()
+    starts = []
+    for k, numbers in zip(per_axis.tolist(), block, strict=True):
+        assert k**2 <= len(numbers.unique()) <= (k + 1) ** 2
+        _, rows = numbers[:, 0].unique_consecutive(return_counts=True)
+        assert all(abs(n - 40 / k) < 1 for n in rows[1:-1].tolist()) and rows.max() <= 40 / k + 1
+        starts.append(rows[0].item() / (40 / k))
+    assert torch.tensor(starts)[per_axis > 1].std() > 0.2  # at a random place
+    assert d.random_blocks(torch.tensor([12]), (5,), most=12).unique().numel() == 5
+
+
 def test_block_damage_says_what_is_wrong():
     with pytest.raises(ValueError, match="whole in"):
         d.block_damage(torch.rand(4, 1, 4, 4), whole=1.5)

@@ -66,7 +66,7 @@ def attribute(
         data: ``(M, C, H, W)``, or ``None`` where nothing of :data:`FROM_DATA` is asked for.
         n_steps: steps on a path; of a method without paths, draws.
         return_convergence_delta: also return sum(attributions) - (change of the output along the paths), ``(N,)``; or
-            ``None`` for the two gradients, which need not add up to anything.
+            ``None`` for gradients and random paths, which need not add up to it.
     """
     chosen = find(method, baseline)
     if chosen.data and data is None:

@@ -96,7 +96,7 @@ def test_the_change_along_the_path_can_be_had(model, images, data, method):
     options = {"method": method, **DEFAULTS}
     maps, delta = lab.attribute(model, images, data, return_convergence_delta=True, **options)
     assert torch.equal(maps, lab.attribute(model, images, data, **options))
-    assert (delta is None) == (method in {"SmoothGrad", "Gradient"})
+    assert (delta is None) == (method in {"Block-wise certainty gradients", "SmoothGrad", "Gradient"})
     if method == "Integrated Gradients":
         inputs = join(torch.cat([images, torch.zeros_like(images)]))
         with torch.no_grad():
@@ -220,7 +220,8 @@ def test_only_what_matters_is_enabled(live, method):
     assert ("steps" in enabled) == (method != "Gradient")
     assert ("noise" in enabled) == (method in {"Integrated Certainty Gradients", "SmoothGrad"})
     live.set(baseline="Gaussian noise")
-    assert live.controls["noise"].disabled == (method in {"Expected Gradients", "Gradient"})
+    quiet = {"Block-wise certainty gradients", "Expected Gradients", "Gradient"}
+    assert live.controls["noise"].disabled == (method in quiet)
     assert {"image", "method", "output"} <= enabled
 
 
