@@ -162,68 +162,71 @@ class _Ledger:
 
     def __init__(self, works: list[Work], folder: Path):
         self.works, self.folder, self.missing = works, folder, []
-        self.precision, self.cost = {}, {}
+        self.precision, self.cost, self.counts = {}, {}, {}
 
     def content(self) -> dict:
         names = ("rows", "games", "credit", "curves", "references", "examples")
         found = {name: [] for name in names}
         here = {work.case for work in self.works}
         self.missing += [self._named(case) for case in CASES if case not in here]
-        counts = {work.case: self._count(work) for work in self.works}
         for work in self.works:
-            if counts[work.case] < work.n:
-                self.missing.append(self._named(work.case) | {"inputs": counts[work.case], "of": work.n})
-        self.works = [work.first(counts[work.case]) for work in self.works if counts[work.case] >= 2]
-        for work in self.works:
-            for name, entries in self._case(work, self._rows(work.references)).items():
-                found[name] += entries
+            self._network(work)
+            for output in OUTPUTS:
+                n = self.counts[work.case, output] = self._count(work, output)
+                if n < work.n:
+                    self.missing.append(self._named(work.case) | {"output": output, "inputs": n, "of": work.n})
+                if n >= 2:
+                    for name, entries in self._case(work.first(n), output).items():
+                        found[name] += entries
         if not found["references"]:
             raise ValueError("nothing is complete yet")
         used = {entry["network"] for entry in found["references"]}
         weights = {work.case.network: work.weights for work in self.works if work.case.network in used}
         return found | {"settings": self._settings(), "weights": weights}
 
-    def _count(self, work: Work) -> int:
-        """For how many inputs of a case everything is there that has come far: for half as many as there are fair."""
-        fair = work.references.count(self.folder)
-        counts = [work.shares(method, output).count(self.folder) for method in work.case.methods for output in OUTPUTS]
-        return min([fair, *(count for count in counts if 2 * count >= fair)])
+    def _count(self, work: Work, output: str) -> int:
+        """For how many inputs a case is written: as many as three in four methods have that have begun."""
+        counts = [work.shares(method, output).count(self.folder) for method in work.case.methods]
+        begun = sorted(count for count in counts if count)
+        return min(work.references.count(self.folder), begun[(len(begun) - 1) // 4]) if begun else 0
 
-    def _case(self, work: Work, fair: dict[str, Tensor]) -> dict[str, list]:
-        """All that is said of one network and set of inputs."""
+    def _network(self, work: Work) -> None:
+        """What is said of a network alone."""
+        if (rows := self._rows(work.cost)) is not None:
+            self.cost[work.case.network] = round(rows["cost"].item(), 3)
+        if work.watched and (rows := self._rows(work.exact)) is not None:
+            few = len(rows["orders"])
+            if (fair := self._rows(work.first(few).references)) is not None:
+                self.precision[work.case.network] = {
+                    output: rounded_interval(distance(fair[output], rows[output])) for output in OUTPUTS
+                }
+
+    def _case(self, work: Work, output: str) -> dict[str, list]:
+        """All that is said of one network, set of inputs and output."""
         case, task = work.case, work.inputs.task
         task = None if task is None else task[: work.n]
-        found = {name: [] for name in ("rows", "games", "credit", "curves", "references", "examples")}
-        if (rows := self._rows(work.cost)) is not None:
-            self.cost[case.network] = round(rows["cost"].item(), 3)
-        if work.watched and (rows := self._rows(work.exact)) is not None:
-            self.precision[case.network] = {
-                output: rounded_interval(distance(fair[output][: len(rows[output])], rows[output]))
-                for output in OUTPUTS
-            }
-        for output in OUTPUTS:
-            name = self._named(case) | {"output": output}
-            found["references"].append(name | _reference(work, fair, output))
-            shares = {}
-            for method in case.methods:
-                if (rows := self._rows(work.shares(method, output))) is None:
-                    self.missing.append(name | {"method": method})
-                else:
-                    shares[method] = rows[f"{output}, {BUDGET}" if method == SAMPLING else "shares"]
-            for method, given in shares.items():
-                row = name | {"method": method, "evaluations": _evaluations(method)}
-                found["rows"].append(row | {"reference": "network"} | measured(given, fair[output]))
-                if task is not None:
-                    found["rows"].append(row | {"reference": "task"} | against_task(given, task, output))
-            found["rows"] += self._own(work, output, shares, fair[output])
-            found["games"] += self._games(work, output, task, fair[output])
-            found["curves"] += self._curves(work, output, fair[output])
-            if case.part == "burnt-snacks":
-                found["credit"] += [
-                    name | {"method": method} | credit(work, given)
-                    for method, given in {FAIR: fair[output], **shares}.items()
-                ]
-            found["examples"] += _examples(work, output, task, fair[output], shares)
+        rows, name = self._rows(work.references), self._named(case) | {"output": output}
+        fair, shares = rows[output], {}
+        found = {"references": [name | _reference(rows, output)], "rows": []}
+        for method in case.methods:
+            if (rows := self._rows(work.shares(method, output))) is None:
+                self.missing.append(name | {"method": method})
+            else:
+                shares[method] = rows[f"{output}, {BUDGET}" if method == SAMPLING else "shares"]
+        for method, given in shares.items():
+            row = name | {"method": method, "evaluations": _evaluations(method)}
+            found["rows"].append(row | {"reference": "network"} | measured(given, fair))
+            if task is not None:
+                found["rows"].append(row | {"reference": "task"} | against_task(given, task, output))
+        found["rows"] += self._own(work, output, shares, fair)
+        found["games"] = self._games(work, output, task, fair)
+        found["curves"] = self._curves(work, output, fair)
+        found["examples"] = _examples(work, output, task, fair, shares)
+        found["credit"] = [
+            name | {"method": method} | credit(work, given)
+            for method, given in {FAIR: fair, **shares}.items()
+            if case.part == "burnt-snacks"
+        ]
         return found
 
     def _own(self, work: Work, output: str, shares: dict[str, Tensor], fair: Tensor) -> list[dict]:
@@ -290,7 +293,10 @@ class _Ledger:
 
     def _settings(self) -> dict:
         return {
-            "inputs": [self._named(work.case) | {"n": work.n, "curves": work.case.curves} for work in self.works],
+            "inputs": [
+                self._named(case) | {"output": output, "n": n, "curves": min(n, case.curves)}
+                for (case, output), n in self.counts.items()
+            ],
             "evaluations": BUDGET,
             "methods": {method: settings(method) for method in METHODS if method != SAMPLING},
             SAMPLING: {"forward passes for one evaluation": PASSES, "orders": "antithetic"},
@@ -363,7 +369,7 @@ def credit(work: Work, shares: Tensor) -> dict[str, float]:
     return {{"triangle": "triangles"}.get(kind, kind): round(value, 5) for kind, value in total.items()}
 
 
-def _reference(work: Work, fair: dict[str, Tensor], output: str) -> dict:
+def _reference(fair: dict[str, Tensor], output: str) -> dict:
     """How good the fair shares of an output are."""
     shares, error, orders = fair[output], fair[f"{output}, error"], fair["orders"].double()
     counts = (~shares.isnan()).sum(1)
