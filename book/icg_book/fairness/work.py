@@ -103,9 +103,9 @@ def settings(method: str, evaluations: int = BUDGET) -> dict:
     """Where a method's gradient evaluations go, of which there are ``evaluations``.
 
     >>> settings("AGN"), settings("ICG"), settings("AGN", 128)
-    ({'steps': 8, 'draws': 8, 'noise': 0.1}, {'steps': 64}, {'steps': 8, 'draws': 16, 'noise': 0.1})
+    ({'steps': 8, 'draws': 8, 'noise': 0.1}, {'steps': 64}, {'steps': 16, 'draws': 8, 'noise': 0.1})
     """
-    steps = 2 ** (evaluations.bit_length() // 2)  # as many of each as of the other, or half as many
+    steps = 2 ** (evaluations.bit_length() // 2)  # as many as draws, or twice as many
     several = {"steps": steps, "draws": evaluations // steps}
     if method in ("gradient", "random"):
         return {}
