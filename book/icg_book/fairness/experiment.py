@@ -303,7 +303,7 @@ class _Ledger:
             "cost of a forward pass in evaluations": self.cost,
             "players": {
                 "Local Minimum": "components",
-                "Burnt Snacks": "each object, and all the rest",
+                "Burnt Snacks": "each object with a border of one pixel, and all the rest",
                 "MNIST": "blocks of 4 x 4 pixels",
                 "MNIST in Space": "blocks of 4 x 4 pixels",
                 "Imagenette": "an 8 x 8 grid",

@@ -15,6 +15,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from icg.measures import dilate
 from icg_book.kit.pictures import resize
 from icg_book.scenarios import burnt_snacks, imagenette, local_minimum, mnist, mnist_in_space
 
@@ -72,9 +73,13 @@ class Components:
 
 
 class Objects:
-    """Test images of a class of Burnt Snacks; each object is a player, and so is all the rest."""
+    """Test images of a class of Burnt Snacks; each object is a player, and so is all the rest.
 
-    seed, data = 20_220, 2000
+    An object comes with its black border, one pixel wide: without it a network can't tell where the object ends, and so
+    not a triangle from a corner of a square.
+    """
+
+    seed, data, border = 20_220, 2000, 1
 
     def __init__(self, n: int, label: int, device="cpu"):
         self.n, self.target, self.device = n, label, device
@@ -97,6 +102,8 @@ class Objects:
                     if number:
                         group[masks[i] == number] = len(found) + 1
                         found.append({"kind": kind, "number": number})
+            for k in range(1, len(found) + 1):  # what two borders share is the first one's
+                group[dilate((group == k)[None], self.border)[0] & (group == 0)] = k
             group[:] = torch.where(group == 0, len(found), group - 1)
             names.append([*found, {"kind": KINDS[-1], "number": 0}])
         return groups, names
