@@ -362,6 +362,15 @@ def test_certainty_batch_puts_blocks_between_the_damaged_and_the_whole():
         certainty_batch(values, targets, damaged=0.6, blocks=0.5, absent=0.0, prior=soft[0], generator=generator)
 
 
+@pytest.mark.parametrize("whole", [0.0, 1.0])
+def test_certainty_batch_says_how_many_blocked_inputs_are_one_block(whole):
+    values, targets = torch.rand(60, 1, 8, 8), torch.zeros(60, dtype=torch.long)
+    shares = {"damaged": 0.0, "blocks": 1.0, "absent": 0.0, "whole": whole}
+    inputs, _ = certainty_batch(values, targets, prior=torch.tensor([1.0, 0.0]), generator=generator(), **shares)
+    levels = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
+    assert (levels == 1).all() if whole else (levels > 1).sum() >= 20  # the others have one certainty for all blocks
+
+
 def test_nothing_damaged_nothing_absent_is_the_batch_itself():
     values, targets = torch.rand(4, 1, 8, 8), torch.tensor([0, 1, 1, 0])
     prior, generator = torch.full((2,), 0.5), torch.Generator().manual_seed(0)

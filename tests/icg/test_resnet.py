@@ -88,6 +88,31 @@ def test_relu_follows_the_front_and_colours_are_normalised_inside(net):
     assert (seen[0] == 0).any() and (before < 0).any()
 
 
+def test_a_gate_lets_nothing_of_the_values_pass_at_certainty_zero_and_everything_at_one(net):
+    gated = CertaintyResNet("resnet18", gated=True).eval()
+    gated.load_state_dict(net.state_dict())
+    values, others = torch.rand(2, 2, 3, 40, 40)
+    with torch.no_grad():
+        torch.testing.assert_close(gated(join(values)), net(join(values)), rtol=0, atol=0)
+        torch.testing.assert_close(gated(join(values, 0.0)), gated(join(others, 0.0)), rtol=0, atol=0)
+        assert (net(join(values, 0.0)) - net(join(others, 0.0))).abs().max() > 1e-4  # without it something does
+        half = join(values, torch.tensor([1.0, 0.0]).repeat(20).view(1, 1, 1, 40))
+        hidden = half.clone()
+        hidden[:, :3, :, 1::2] = others[..., 1::2]
+        torch.testing.assert_close(gated(half), gated(hidden), rtol=0, atol=0)
+        assert (gated(join(values, 0.5)) - gated(join(others, 0.5))).abs().max() > 1e-4
+
+
+def test_a_card_says_whether_there_is_a_gate(folder):
+    for gated in (False, True):
+        model = CertaintyResNet("resnet18", front=8, gated=gated).eval()
+        records.save_model(model, "x", folder, training={}, metrics={}, made={})
+        config = json.loads((folder / "weights" / "x.json").read_text())["config"]
+        assert ("gated" in config) == gated
+        inputs = join(torch.rand(1, 3, 32, 32), 0.3)
+        torch.testing.assert_close(artifacts.load_model("x")(inputs), model(inputs), rtol=0, atol=0)
+
+
 def test_any_resnet_of_torchvision_by_name():
     with torch.device("meta"):
         for name in ("resnet34", "wide_resnet50_2", "resnext50_32x4d"):

@@ -8,6 +8,8 @@ import torch
 from scipy import ndimage
 from torch import nn
 
+from icg.artifacts import load_model
+from icg.measures import probabilities
 from icg_book.scenarios import burnt_snacks as bs
 
 # The authors' shapes (tight box height x width, lit pixels), written down once more so that a slip is noticed.
@@ -180,6 +182,30 @@ def test_training_starts_undamaged_and_ends_with_damage_and_absence():
     assert (targets[absent] == 0.5).sum() >= 2 * 5 and (targets[undamaged].amax(1) == 1).all()
     again = bs.training_batch(5000, generator(1))
     assert torch.equal(inputs, again[0]) and torch.equal(targets, again[1])
+
+
+def test_the_third_stage_is_mostly_blocks_with_certainties_of_their_own():
+    inputs, targets = bs.blocks_batch(0, generator(1))
+    levels = torch.tensor([len(c.unique()) for c in inputs[:, 1]])
+    assert inputs.shape == (64, 2, 50, 50) and targets.shape == (64, 2)
+    blocked = levels[8:52]  # behind the damaged, before the undamaged and the absent
+    assert ((blocked > 1) & (blocked <= 81)).sum() >= 12 and (blocked <= 81).all()
+    assert (inputs[-4:, 1] == 0).all() and (targets[-4:] == 0.5).all()
+
+
+def test_the_equivariant_network_meets_damage_after_its_first_steps():
+    inputs, _ = bs.equivariant_batch(0, generator(1))
+    assert (inputs[:, 1] == 1).all()
+    inputs, _ = bs.equivariant_batch(1500, generator(1))
+    undamaged, absent = ((inputs[:, 1] == c).flatten(1).all(1) for c in (1, 0))
+    assert 10 <= undamaged.sum() <= 22 and 4 <= absent.sum() <= 6
+
+
+@pytest.mark.parametrize("name", ["burnt-snacks", "burnt-snacks-blocks", "burnt-snacks-equivariant"])
+def test_shipped_networks_tell_fresh_images_and_know_nothing_at_certainty_0(name):
+    model, fresh = load_model(name), bs.generate(500, generator=generator(77))
+    assert (probabilities(model, fresh.images).argmax(1) == fresh.labels).double().mean() >= 0.985
+    assert (probabilities(model, fresh.images[:100], 0.0)[:, 1] - 0.5).abs().max() < 0.1
 
 
 # ---- interface

@@ -142,6 +142,35 @@ def test_labels_are_smoothed_and_absent_ones_are_the_prior(data):
     torch.testing.assert_close(targets[:-2], expected[:-2])
 
 
+def test_a_teacher_says_what_is_right_of_all_that_is_known(data, monkeypatch):
+    asked = []
+
+    def teacher(shown):
+        asked.append(shown)
+        return torch.zeros(len(shown), 10).index_fill(1, torch.tensor([3]), 50.0)  # always the fourth class
+
+    teacher.to = lambda **options: teacher
+    monkeypatch.setattr(imagenette, "load_model", lambda name, device: teacher if name == "someone" else None)
+    recipe = replace(RECIPE, smoothing=0.0)
+    inputs, own = batch_of(recipe, 9)
+    same, taught = batch_of(replace(recipe, teacher="someone", taught=0.7), 9)
+    torch.testing.assert_close(inputs, same)
+    assert (asked[0][:, 3] == 1).all()  # it sees the undamaged photographs
+    said = torch.nn.functional.one_hot(torch.tensor(3), 10).float()
+    torch.testing.assert_close(taught[:-2], 0.3 * own[:-2] + 0.7 * said)
+    torch.testing.assert_close(taught[-2:], own[-2:])  # nothing is known: the prior
+
+
+def test_training_may_begin_with_shipped_weights_behind_a_gate(data, tmp_path, monkeypatch):
+    first = certainty_resnet("resnet18", front=8, size=32)
+    monkeypatch.setattr(imagenette, "load_model", lambda name: {"first": first}[name])
+    recipe = replace(RECIPE, start="first", gated=True, arch="resnet18", front=8, sizes=((0.0, 32),))
+    monkeypatch.setitem(imagenette.RECIPES, "imagenette-resnet18-blocks", (recipe,))
+    model = imagenette.TRAININGS["imagenette-resnet18-blocks"].plan(curve=tmp_path / "curve.json").make()
+    assert model.config["gated"] and "gated" not in first.config
+    assert all(torch.equal(value, first.state_dict()[key]) for key, value in model.state_dict().items())
+
+
 def test_stopped_and_resumed_gives_the_same_network(data, tmp_path):
     recipe = replace(RECIPE, steps=5, batch_size=4)
     batch = imagenette.training_batches(photographs(), recipe)

@@ -245,6 +245,13 @@ def test_a_batch_is_a_mix_of_damage_blocks_absence_and_undamaged_digits(data):
     assert (targets[:-4].amax(1) == 1).all()
 
 
+def test_the_network_that_learns_from_blocks_gets_more_of_them(data):
+    inputs, targets = mnist.blocks_batch(0, generator())
+    levels = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
+    assert inputs.shape == (64, 2, 28, 28) and torch.allclose(targets[-4:], mnist.PRIOR.expand(4, 10))
+    assert (levels[10:42] <= 81).all() and (levels[10:42] > 1).sum() >= 8
+
+
 def test_the_first_batch_is_undamaged(data):
     inputs, targets = mnist.training_batch(0, generator())
     assert (inputs[:, 1] == 1).all() and (targets.amax(1) == 1).all()
@@ -403,7 +410,7 @@ def test_the_real_digits_are_the_official_ones():
 
 
 @needs_mnist
-@pytest.mark.parametrize(("name", "least"), [("mnist", 0.985), ("mnist-plain", 0.985)])
+@pytest.mark.parametrize(("name", "least"), [("mnist", 0.985), ("mnist-blocks", 0.985), ("mnist-plain", 0.985)])
 def test_the_shipped_weights_read_digits_they_never_saw(name, least):
     try:
         model = artifacts.load_model(name)
