@@ -1,7 +1,5 @@
 """The figures of this chapter. Those that hold photographs, or many columns, are packed for the page: few colours."""
 
-import html
-from base64 import b64encode
 from io import BytesIO
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from icg_book.imagenette.findings import CHANGED, EG, ICG
 from icg_book.imagenette.gallery import Gallery, not_shown
 from icg_book.imagenette.localisation import half_area
 from icg_book.imagenette.networks import LARGE, NICK, SMALL, TWIN
+from icg_book.kit import figures
 from icg_book.kit.figures import colour_bar, show_map
 from icg_book.kit.intervals import wilson
 from icg_book.scenarios.imagenette import CLASSES, COUNTS
@@ -51,12 +50,7 @@ def few_colours(drawing: Figure | Path) -> Image:
 
 def scrolling(drawing: Figure, alt: str) -> HTML:
     """The same for many columns: on a phone it scrolls instead of shrinking."""
-    data = b64encode(few_colours(drawing).data).decode()
-    style = "display: block; min-width: 620px; width: 100%; background: white"
-    return HTML(
-        "<div style='overflow-x: auto' tabindex='0'>"
-        f"<img src='data:image/png;base64,{data}' alt='{html.escape(alt)}' style='{style}'></div>"
-    )
+    return figures.scrolling(few_colours(drawing).data, alt)
 
 
 def _show_colours(ax, picture: Tensor) -> None:

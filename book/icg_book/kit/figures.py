@@ -9,7 +9,9 @@ The explorables draw with the same 255 colours (`signed_lut`): this file is the 
 matplotlib is imported inside the functions, which keeps ``import icg_book.kit.figures`` quick.
 """
 
+from base64 import b64encode
 from functools import cache
+from html import escape
 
 import numpy as np
 
@@ -219,3 +221,22 @@ def image_grid(
         middle = left + (width - left - right - bar) / 2
         colour_bar(figure.add_axes((middle / width, 0.3 / height, bar / width, 0.09 / height)))
     return figure
+
+
+def scrolling(png: bytes, alt: str, least: int = 620):
+    """A picture that scrolls sideways where the page is narrower than ``least`` pixels, instead of shrinking.
+
+    Args:
+        png: of a figure, as :func:`icg_book.kit.page.explorable.png_bytes` makes it. alt: what it shows, in words.
+
+    Returns:
+        ``IPython.display.HTML``.
+    """
+    from IPython.display import HTML
+
+    style = f"display: block; min-width: {least}px; width: 100%; background: white"
+    data = b64encode(png).decode()
+    return HTML(
+        "<div style='overflow-x: auto' tabindex='0'>"  # which the arrow keys scroll, then
+        f"<img src='data:image/png;base64,{data}' alt='{escape(alt)}' style='{style}'></div>"
+    )
