@@ -280,7 +280,7 @@ def _table_game(table: Tensor) -> Callable[[Tensor], Tensor]:
 def _owen_cases(seed: int) -> list[tuple]:
     """Games whose numbers have no pattern; nobody is worth something."""
     generator = torch.Generator().manual_seed(seed)
-    sizes = ((2, 1), (3, 1), (3, 2), (4, 3), (5, 4), (1, 2))
+    sizes = ((2, 1), (3, 1), (3, 2), (4, 3), (1, 2), (5, 2))
     return [(_table_game(torch.randn(2**n, generator=generator, dtype=torch.float64)), n, m) for n, m in sizes]
 
 
@@ -345,7 +345,7 @@ check_owen = Values(
     otherwise="At each t = (k + 0.5)/n_steps: the value of each coalition times its chance, all added up; its slope in "
     "each player's own t; then the mean over the steps.",
     hints={
-        "These are the Shapley values themselves. Asked is the integral that leads to them, in `n_steps` steps.": _exact,
+        "These are the Shapley values themselves. Asked is the integral that leads to them, in few steps.": _exact,
         "You take the slope half-way alone, where all coalitions are equally likely: that is the Banzhaf value. Take "
         "the mean along the diagonal.": _along(lambda m: [(0.5, 1.0)]),
         "You take the slope at t = 0 alone: what each player adds to nobody.": _along(lambda m: [(0.0, 1.0)]),
@@ -372,7 +372,7 @@ check_owen = Values(
             _along(lambda m: [(k / m, 1 / (m + 1)) for k in range(m + 1)])
         ),
         "You take another number of steps. It is passed in: `n_steps`.": (
-            *(lambda v, n, m, other=other: _along(_middles)(v, n, other) for other in (1, 2, 10, 100, 1000)),
+            *(lambda v, n, m, other=other: _along(_middles)(v, n, other) for other in (1, 2, 10)),
             lambda v, n, m: _along(_middles)(v, n, m + 1),
         ),
         "You forget those who are out: each of them has the chance 1 - t.": (

@@ -108,10 +108,16 @@ def measured(fair: Tensor, shares: dict[str, Tensor]) -> HTML:
 # ---- paths and their games --------------------------------------------------------------------------------------
 
 
-def paths_and_games(result: dict, output: str) -> HTML:
-    """Burnt Snacks: each path against its own game, and both against what the task says is fair."""
+def paths_and_games(result: dict) -> HTML:
+    """Burnt Snacks: each path against its own game, and both against what the task says is fair; logits are folded."""
+    first, second = (_paths_and_games(result, output).data for output in ("probability", "logit"))
+    return HTML(first + _folded("The same for the logit", second))
+
+
+def _paths_and_games(result: dict, output: str) -> HTML:
     own, task = (ledger(result, "Burnt Snacks", output=output, reference=kind) for kind in ("own game", "task"))
-    measure = "distance" if output == "probability" else "correlation"  # shares of a logit have no unit in common
+    # The truth has the size of a probability: on logits only its proportions can be compared.
+    measure = "distance" if output == "probability" else "correlation"
     rows = [
         [
             path,
@@ -293,6 +299,15 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
 
 
 # ---- made fairer ------------------------------------------------------------------------------------------------
+
+
+def certainty_maps(maps: dict[str, Tensor]) -> Figure:
+    """Certainties ``(1, 1, H, W)`` at which a method asks the network, by its name; black is 0, white is 1."""
+    figure = Figure(figsize=(5.4, 1.75), facecolor="white", layout="constrained")
+    for ax, (name, found) in zip(figure.subplots(1, len(maps)), maps.items(), strict=True):
+        show_image(ax, found[0, 0])
+        ax.set_title(name, fontsize=10)
+    return figure
 
 
 def trainings(result: dict, output: str = "probability", measure: str = "distance") -> HTML:

@@ -198,6 +198,20 @@ def on_culprits(result: dict) -> str:
     return "\n".join(map(say, lines))
 
 
+def on_the_thesis(result: dict) -> str:
+    """What the row of the black baseline says of the paper's thesis."""
+    game = truth_of(result, "zero IG", "probability")
+    path = ledger(result, "Burnt Snacks", reference="task").get("zero IG", {}).get("distance")
+    if nearer(game, path) == 1:
+        text = (
+            f"From black the game is {number(game)} from what the task says is fair, and the path {number(path)}. Not "
+            "the baseline is the culprit, but the path."
+        )
+    else:
+        text = "On these numbers the path from black can't be told to be further from the truth than its game."
+    return say(text)
+
+
 def on_ledger(result: dict, output: str = "probability") -> str:
     """Which method is fairest at equal cost, and which with a baseline are fairer than ICG; for each scenario."""
     lines = []
