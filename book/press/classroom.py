@@ -1,4 +1,4 @@
-"""The teacher's pack: a plan of six sessions, an exam and a handout, with the chapters' own titles and numbers.
+"""The teacher's pack: a plan of seven sessions, an exam and a handout, with the chapters' own titles and numbers.
 
 Their sources in book/classroom/ have a placeholder wherever a chapter knows better, such as ``{{ minutes ex-ig }}``,
 so a plan cannot promise an exercise, a title or a time that no chapter has:

@@ -61,7 +61,7 @@ def rows(session: str) -> list[list[str]]:
 
 SESSIONS = parts(FILLED["plan.md"], r"Session \d")
 RAW_SESSIONS = parts(SOURCE["plan.md"], r"Session \d")
-QUESTIONS = list(parts(FILLED["exam.md"], r"\d\. ").items())
+QUESTIONS = list(parts(FILLED["exam.md"], r"\d+\. ").items())
 sessions = pytest.mark.parametrize("name", SESSIONS)
 
 
@@ -146,8 +146,8 @@ def test_no_number_is_left_out():
 # ---- the plan
 
 
-def test_there_are_six_sessions_over_the_nine_chapters():
-    assert [name[:10] for name in SESSIONS] == [f"Session {k}." for k in range(1, 7)]
+def test_there_are_seven_sessions_over_the_ten_chapters():
+    assert [name[:10] for name in SESSIONS] == [f"Session {k}." for k in range(1, 8)]
     read = [name for text in RAW_SESSIONS.values() for name in re.findall(r"\{\{ chapter (\w+) \}\}", text)]
     assert read == NAMES
 
@@ -361,6 +361,32 @@ def test_what_the_six_sliders_will_show():
     says(5, f"component 5 keeps {exact(c3=0.55)} of its score of 0.60")
 
 
+def test_what_the_two_maps_and_the_two_games_will_show():
+    model, snack = icg.artifacts.load_model("burnt-snacks"), burnt_snacks.examples()["one dark, one light"]
+    objects = (snack.dark + snack.light + snack.triangles)[0].long()
+    numbers, groups = objects.unique(return_inverse=True)  # player 0 is the rest
+    dark, light = (
+        next(k for k, number in enumerate(numbers) if number and (mask == number).any())
+        for mask in (snack.dark, snack.light)
+    )
+    options = {"target": 1, "output": "probability"}
+    own = icg.shapley.certainty_game(model, snack.images, groups=groups, **options)
+    black = icg.shapley.baseline_game(model, join(snack.images), 0.0, groups=groups, **options)
+    due, paid = (icg.fairness.fair_division(game).shares[0] for game in (own, black))
+
+    def walked(method, **settings):
+        found = method(model, join(snack.images), n_steps=64, **settings, **options)[:, :1]
+        return icg.fairness.by_player(found, groups)[0]
+
+    certainty, path = walked(icg.integrated_certainty_gradients), walked(icg.integrated_gradients, baselines=0.0)
+    noise = icg.baselines.gaussian_noise(0.1, n_samples=8)
+    assert walked(icg.integrated_gradients, baselines=noise).abs().max() < 0.05  # next to nothing
+    says(7, f"The dark square is due {due[dark]:.2f}; A gives it next to nothing, B {certainty[dark]:.2f}.")
+    says(7, f"{2 ** len(due)} coalitions for six players. The rest is due {number(due[0], 2)}")
+    games = f"pays the dark square {paid[dark]:.2f} and the light one {abs(paid[light]):.2f}"
+    says(7, f"{games}, the path {path[dark]:.2f} and {path[light]:.2f}.")
+
+
 def test_numbers_from_measured_results():
     snacks = icg.artifacts.load_result("burnt-snacks")["rows"]
     hit = {r["method"]: r["hit"]["mean"] for r in snacks if (r["output"], r["class"]) == ("probability", 1)}
@@ -401,8 +427,8 @@ def pair(values, digits=3) -> str:
     return f"({', '.join(number(v, digits) for v in values)})"
 
 
-def test_nine_questions_each_with_answer_and_points():
-    assert len(QUESTIONS) == 9
+def test_ten_questions_each_with_answer_and_points():
+    assert len(QUESTIONS) == 10
     for k, (name, text) in enumerate(QUESTIONS, 1):
         assert name == f"{k}. [{CHAPTERS[k - 1].title}]({CHAPTERS[k - 1].file})"
         answer(k)
@@ -570,6 +596,19 @@ def test_answer_9_two_maps():
     black = icg.artifacts.load_result("imagenette-resnet18")["methods"]["zero IG"]
     assert f"gives {black['black borders']['mean']:.1%}" in flat(QUESTIONS[8][1])
     assert black["other borders"]["mean"] > 10 * black["black borders"]["mean"]
+
+
+def test_answer_10_two_objects():
+    fair = icg.shapley.shapley_from_table(torch.tensor([0.5, 0.9, 0.4, 0.9], dtype=F64))[None]  # bit 0 D, bit 1 L
+    answer(10, *(number(v) for v in fair[0]))
+    maps = {"A": (0.1, 0.3), "B": (0.045, -0.005), "C": (0.4, 0.0)}
+    found = {name: torch.tensor([shares], dtype=F64) for name, shares in maps.items()}
+    for name, shares in found.items():
+        assert f"{name} ({', '.join(number(v) for v in maps[name])})" in flat(QUESTIONS[9][1])
+        answer(10, number(icg.fairness.distance(shares, fair)))
+        assert f"{name} **{number(icg.fairness.correlation(shares, fair))}**" in answer(10)
+    answer(10, number(icg.fairness.wrong_signs(found["A"], fair)))
+    assert [icg.fairness.wrong_signs(found[name], fair).item() for name in "BC"] == [0, 0]
 
 
 # ---- the handout

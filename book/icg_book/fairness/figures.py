@@ -78,11 +78,11 @@ def divisions(players: list[str], fair: Tensor, shares: dict[str, Tensor]) -> HT
     figure = Figure(figsize=(8, 0.9 + 0.52 * len(players)), facecolor="white", layout="constrained")
     ax = figure.add_subplot()
     places = range(len(players))
-    ax.barh(places, fair[0], height=0.74, color="#d5dadf", edgecolor="#6d7780", label="due (fair)")
+    ax.barh(places, fair[0].tolist(), height=0.74, color="#d5dadf", edgecolor="#6d7780", label="due (fair)")
     for k, (name, found) in enumerate(shares.items()):
         colour, _, marker = STYLE[name]
         at = [place + 0.16 * (k - (len(shares) - 1) / 2) for place in places]
-        ax.plot(found[0], at, marker, color=colour, markersize=6, markeredgecolor="white", label=name)
+        ax.plot(found[0].tolist(), at, marker, color=colour, markersize=6, markeredgecolor="white", label=name)
     ax.axvline(0, color=INK, lw=0.8)
     ax.set_yticks(places, players, fontsize=10)
     ax.set_ylim(len(players) - 0.45, -0.55)

@@ -23,8 +23,10 @@ GAMES = {  # whose idea of absence a path shares
     "AGN": "BShap, noise",
     "EG": "SHAP, data",
     "ICG": "certainty-SHAP",
+    "random-path": "certainty-SHAP",
     "block-wise": "certainty-SHAP",
 }
+ROUNDED = "distance of fair shares in bfloat16 from those in float32"  # what the result calls it
 BUDGETS = (50, 100, 500)
 SET = "dark square"  # of Burnt Snacks: the class in which there is something to divide
 
@@ -172,6 +174,9 @@ def on_yardstick(result: dict, output: str = "probability") -> str:
                     f"{one['permutations']:.0f} random orders; the worst standard error is {one['largest error']:.1%} "
                     f"of the total, which alone makes a distance of {one['noise']:.2f}"
                 )
+            off = result["settings"]["precision"].get(ROUNDED, {}).get(NETWORK[name], {}).get(output)
+            if known(off) and one["exact"]:
+                how += f" but for rounding (bfloat16, a distance of {off['mean']:.3f})"
             lines.append(f"{name}: {players}, {how}.")
     return "\n".join(map(say, lines))
 
@@ -187,7 +192,7 @@ def on_culprits(result: dict) -> str:
     """For each path on Burnt Snacks: is it the game that is far from the task's truth, or the path from its game?"""
     own, task = (ledger(result, "Burnt Snacks", reference=kind) for kind in ("own game", "task"))
     lines = []
-    for path in own:
+    for path in (path for path in GAMES if path in own):
         game, walked = truth_of(result, path, "probability"), task.get(path, {}).get("distance")
         verdict = {
             1: "The game is nearer to the truth than the path: the path is the culprit",
@@ -243,6 +248,16 @@ def on_budgets(result: dict, output: str = "probability") -> str:
             but = f"; can't be told from {listed(tied)}" if tied else ", measurably ahead of all others"
             lines.append(f"{name}, {budget} evaluations: {first}, {number(at[first])}{but}.")
     return "\n".join(map(say, lines))
+
+
+def on_price(result: dict) -> str:
+    """What a coalition costs beside a gradient: as it is charged, and as it was measured."""
+    charged = result["settings"][SAMPLING]["forward passes for one evaluation"]
+    costs = result["settings"]["cost of a forward pass in evaluations"].values()
+    text = f"{charged} coalitions are charged as one evaluation, forward and backward."
+    if costs:
+        text += f" Measured, one coalition costs {min(costs):.2f} to {max(costs):.2f} evaluations, by the network."
+    return say(text)
 
 
 def on_the_limit(result: dict, output: str = "probability") -> str:
