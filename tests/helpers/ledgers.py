@@ -26,6 +26,7 @@ def row(scenario, method, distance, *, network=None, output="probability", refer
         "correlation": around(correlation if correlation is not None else 1 - (distance or 0) / 4),
         "bystanders": around(0.1),
         "wrong signs": around(0.2),
+        "pooled": {"distance": around(0.25), "correlation": around(0.75)},
     }
 
 

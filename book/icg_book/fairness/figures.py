@@ -27,6 +27,7 @@ from icg_book.kit.tables import table, with_interval
 from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
 
 INK, GREY = "#1d2733", "#8a929a"
+TOGETHER = "<i>Together</i>: over the players of all inputs at once, so that inputs with larger stakes count for more."
 PATHS = CERTAINTY + BASELINE
 LEAST = 0.007  # where axes of distances begin
 # One colour, dash and marker for each method, in all figures: warm for paths of certainty, cold for baselines.
@@ -285,6 +286,8 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
     if task and any(known(row["distance"]) for row in task.values()):
         against.insert(0, ("distance from<br>the task", lambda m: task.get(m, {}).get("distance")))
     columns: dict[str, Callable] = {m: lambda method, m=m: rows[method].get(m) for m in MEASURES} | dict(against)
+    for measure in ("distance", "correlation"):
+        columns[f"{measure},<br>together"] = lambda m, measure=measure: rows[m].get("pooled", {}).get(measure)
     order = sorted(rows, key=lambda m: rows[m]["distance"]["mean"] if known(rows[m]["distance"]) else 1e9)
     cells = [
         [
@@ -295,7 +298,9 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
         for method in order
     ]
     n = max((row["distance"]["n"] for row in rows.values()), default=0)
-    return table(["method", "evaluations", *columns], cells, f"{n:,} inputs, network {NETWORK[name]}.", size=82)
+    return table(
+        ["method", "evaluations", *columns], cells, f"{n:,} inputs, network {NETWORK[name]}. {TOGETHER}", size=82
+    )
 
 
 # ---- made fairer ------------------------------------------------------------------------------------------------
