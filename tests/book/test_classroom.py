@@ -374,11 +374,12 @@ def test_what_the_two_maps_and_the_two_games_will_show():
     black = icg.shapley.baseline_game(model, join(snack.images), 0.0, groups=groups, **options)
     due, paid = (icg.fairness.fair_division(game).shares[0] for game in (own, black))
 
-    def walked(method, **settings):
-        found = method(model, join(snack.images), n_steps=64, **settings, **options)[:, :1]
+    def walked(attribute, **settings):
+        found = attribute(model, join(snack.images), n_steps=64, **settings, **options)[:, :1]
         return icg.fairness.by_player(found, groups)[0]
 
-    certainty, path = walked(icg.integrated_certainty_gradients), walked(icg.integrated_gradients, baselines=0.0)
+    certainty = walked(icg.integrated_certainty_gradients)
+    path = walked(icg.integrated_gradients, baselines=0.0, method="adaptive")
     noise = icg.baselines.gaussian_noise(0.1, n_samples=8)
     assert walked(icg.integrated_gradients, baselines=noise).abs().max() < 0.05  # next to nothing
     says(7, f"The dark square is due {due[dark]:.2f}; A gives it next to nothing, B {certainty[dark]:.2f}.")
