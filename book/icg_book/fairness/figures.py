@@ -308,7 +308,7 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
 
 def certainty_maps(maps: dict[str, Tensor]) -> Figure:
     """Certainties ``(1, 1, H, W)`` at which a method asks the network, by its name; black is 0, white is 1."""
-    figure = Figure(figsize=(5.4, 1.75), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.2, 1.85), facecolor="white", layout="constrained")
     for ax, (name, found) in zip(figure.subplots(1, len(maps)), maps.items(), strict=True):
         show_image(ax, found[0, 0])
         ax.set_title(name, fontsize=10)
