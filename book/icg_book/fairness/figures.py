@@ -149,6 +149,7 @@ def distances(result: dict, output: str = "probability") -> HTML:
     names = scenarios(result)
     shown = {name: _ranked(ledger(result, name, output=output)) for name in names}
     methods = [method for method in STYLE if any(method in found for found in shown.values())]
+    most = max([10, *(one["high"] for found in shown.values() for one in found.values())])
     figure = Figure(figsize=(8.8, 1.35 + 0.25 * len(methods)), facecolor="white", layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, (name, found) in zip(axes, shown.items(), strict=True):
@@ -163,8 +164,8 @@ def distances(result: dict, output: str = "probability") -> HTML:
             ax.plot(*at, "o", markersize=12, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2)
         ax.axvline(1, color=GREY, lw=0.9, ls=":", zorder=0)
         ax.axvspan(LEAST, max(_noise(result, name, output), LEAST), color="#e4e8eb", lw=0, zorder=0)
-        ax.set(xscale="log", xlim=(LEAST, 15))
-        ax.set_xticks([0.01, 0.1, 1, 10], ["0.01", "0.1", "1", "10"], fontsize=9.5)
+        ax.set(xscale="log", xlim=(LEAST, 1.6 * most))
+        ax.set_xticks(*_ticks(LEAST, 1.6 * most, (0.01, 0.1, 1, 10, 100)), fontsize=9.5)
         ax.minorticks_off()
         ax.set_title(name, fontsize=10)
         ax.grid(axis="y", color="#eef0f2", lw=0.8)
@@ -193,14 +194,16 @@ def _noise(result: dict, scenario: str, output: str) -> float:
     return next((one["noise"] for one in result["references"] if all(one[k] == v for k, v in wanted.items())), 0) or 0
 
 
-def _ticks(low: float, high: float) -> tuple[list[float], list[str]]:
-    places = [x for x in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if low <= x <= high]
+def _ticks(low: float, high: float, at=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)) -> tuple[list[float], list[str]]:
+    places = [x for x in at if low <= x <= high]
     return places, [f"{x:g}" for x in places]
 
 
 def against_evaluations(result: dict, output: str = "probability") -> HTML:
     """Distance from fair against gradient evaluations, a curve for each method; permutation sampling is the limit."""
     names = [name for name in NETWORK if curves(result, name, output)]
+    if not names:
+        return HTML("No curves were measured yet.")
     figure = Figure(figsize=(8.8, 4.6), facecolor="white", layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     lowest = 1.0
@@ -246,7 +249,7 @@ def credit_by_kind(result: dict, output: str = "probability") -> HTML:
     wanted = {"network": NETWORK["Burnt Snacks"], "set": SET, "output": output}
     found = {one["method"]: one for one in result["credit"] if all(one[k] == v for k, v in wanted.items())}
     rows = ledger(result, "Burnt Snacks", output=output)
-    order = ["fair", *_ranked({method: rows[method] for method in found if method in rows})]
+    order = ["fair", *_ranked({method: rows[method] for method in found if method in rows and method != "random"})]
     cells = [
         [
             f"<b>{method}</b>" if method == "fair" or method in CERTAINTY else method,

@@ -292,6 +292,11 @@ def on_gains(result: dict, output: str = "probability") -> str:
                 if method in own and method in other:
                     found[name] = nearer(other[method]["distance"], own[method]["distance"])
     lines = [f"Blocks in the path, block-wise after ICG: {_sides(path)}"]
+    if path.get("Local Minimum") == -1:
+        lines.append(
+            "On Local Minimum the network nearly is Owen's polynomial: there ICG's path is fair already, and random "
+            "blocks only add luck."
+        )
     lines += [f"Blocks in the training, {method}: {_sides(found)}" for method, found in training.items()]
     return "\n".join(map(say, lines))
 

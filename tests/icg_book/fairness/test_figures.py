@@ -101,6 +101,17 @@ def test_a_curve_for_each_method_and_scenario(drawn):
     assert len(left[result["curves"][0]["method"]].get_xdata()) == 2
 
 
+def test_without_curves_there_is_a_note_and_no_figure(drawn):
+    assert "No curves" in figures.against_evaluations(made() | {"curves": []}).data and not drawn
+
+
+def test_noise_of_the_wrong_size_stays_inside_of_its_panel(drawn):
+    result = made()
+    result["rows"].append(row("MNIST", "random", 80.0))
+    figures.distances(result)
+    assert all(ax.get_xlim()[1] > 80 for ax in drawn[0].axes)
+
+
 def test_credit_by_kind_begins_with_what_is_due():
     head, fair, first, *rest = cells(figures.credit_by_kind(made()).data)
     assert words(head) == ["", "dark", "light", "triangles", "the rest", "distance"]

@@ -116,6 +116,15 @@ def test_gains_by_path_and_by_training():
     assert flat(lines[2]) == "in the training, block-wise: fairer on none; no telling on MNIST."
 
 
+def test_luck_is_blamed_only_where_it_did_harm():
+    result = made(("Local Minimum",))
+    assert "luck" not in findings.on_gains(result)
+    for one in result["rows"]:
+        if one["method"] == "block-wise":
+            one["distance"] = around(0.6)
+    assert "random blocks only add luck" in flat(findings.on_gains(result))
+
+
 def test_where_others_are_fairer_is_counted_and_listed():
     assert flat(findings.not_fairest(made())).startswith("In 0 of 8 comparisons a method with a baseline")
     result = made()
