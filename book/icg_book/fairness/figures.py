@@ -150,6 +150,7 @@ def distances(result: dict, output: str = "probability") -> HTML:
     shown = {name: _ranked(ledger(result, name, output=output)) for name in names}
     methods = [method for method in STYLE if any(method in found for found in shown.values())]
     most = max([10, *(one["high"] for found in shown.values() for one in found.values())])
+    least = max([LEAST, 0.5 * min([1, *(one["low"] for found in shown.values() for one in found.values())])])
     figure = Figure(figsize=(8.8, 1.35 + 0.25 * len(methods)), facecolor="white", layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, (name, found) in zip(axes, shown.items(), strict=True):
@@ -164,8 +165,8 @@ def distances(result: dict, output: str = "probability") -> HTML:
             ax.plot(*at, "o", markersize=12, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2)
         ax.axvline(1, color=GREY, lw=0.9, ls=":", zorder=0)
         ax.axvspan(LEAST, max(_noise(result, name, output), LEAST), color="#e4e8eb", lw=0, zorder=0)
-        ax.set(xscale="log", xlim=(LEAST, 1.6 * most))
-        ax.set_xticks(*_ticks(LEAST, 1.6 * most, (0.01, 0.1, 1, 10, 100)), fontsize=9.5)
+        ax.set(xscale="log", xlim=(least, 1.6 * most))
+        ax.set_xticks(*_ticks(least, 1.6 * most, (0.01, 0.1, 1, 10, 100)), fontsize=9.5)
         ax.minorticks_off()
         ax.set_title(name, fontsize=10)
         ax.grid(axis="y", color="#eef0f2", lw=0.8)
