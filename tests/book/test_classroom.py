@@ -363,11 +363,12 @@ def test_what_the_six_sliders_will_show():
 
 def test_what_the_two_maps_and_the_two_games_will_show():
     model, snack = icg.artifacts.load_model("burnt-snacks"), burnt_snacks.examples()["one dark, one light"]
-    objects = (snack.dark + snack.light + snack.triangles)[0].long()
-    numbers, groups = objects.unique(return_inverse=True)  # player 0 is the rest
+    objects = (snack.dark + snack.light + snack.triangles).long()
+    for one in objects.unique()[1:]:
+        objects[icg.measures.dilate(objects == one) & (objects == 0)] = one
+    numbers, groups = objects[0].unique(return_inverse=True)  # player 0 is the rest
     dark, light = (
-        next(k for k, number in enumerate(numbers) if number and (mask == number).any())
-        for mask in (snack.dark, snack.light)
+        next(k for k, one in enumerate(numbers) if one and (mask == one).any()) for mask in (snack.dark, snack.light)
     )
     options = {"target": 1, "output": "probability"}
     own = icg.shapley.certainty_game(model, snack.images, groups=groups, **options)
