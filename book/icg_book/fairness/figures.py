@@ -100,10 +100,15 @@ def divisions(players: list[str], fair: Tensor, shares: dict[str, Tensor]) -> HT
 def measured(fair: Tensor, shares: dict[str, Tensor]) -> HTML:
     """The four measures of each division ``(1, n)``."""
     rows = [
-        [name, *(f"{measure(found, fair).item():.2f}".replace("-", "−") for measure in MEASURES.values())]
+        [name, *(_number(measure(found, fair).item()) for measure in MEASURES.values())]
         for name, found in shares.items()
     ]
-    return table(["map", *MEASURES], rows, "One image, its objects and the rest as players.")
+    caption = "One image, its objects and the rest as players. A dash: there is no bystander."
+    return table(["map", *MEASURES], rows, caption)
+
+
+def _number(value: float) -> str:
+    return "–" if value != value else f"{value:.2f}".replace("-", "−")
 
 
 # ---- paths and their games --------------------------------------------------------------------------------------

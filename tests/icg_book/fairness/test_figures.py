@@ -53,7 +53,7 @@ def test_the_measures_of_one_image():
     head, none, everything = cells(figures.measured(fair, shares).data)
     assert words(head) == ["map", "distance", "correlation", "bystanders", "wrong signs"]
     assert words(none)[:2] == ["none", "1.00"]
-    assert words(everything) == ["all", "0.67", "1.00", "nan", "0.33"]
+    assert words(everything) == ["all", "0.67", "1.00", "–", "0.33"]
 
 
 def test_paths_and_games_stand_side_by_side_and_logits_are_folded():
