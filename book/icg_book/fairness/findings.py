@@ -194,8 +194,9 @@ def on_culprits(result: dict) -> str:
     lines = []
     for path in (path for path in GAMES if path in own):
         game, walked = truth_of(result, path, "probability"), task.get(path, {}).get("distance")
+        lost = known(game) and known(walked) and walked["mean"] > 2 * game["mean"]
         verdict = {
-            1: "The game is nearer to the truth than the path: the path is the culprit",
+            1: "Most of it is lost on the path" if lost else "The path adds to what its game is off",
             -1: "The path is nearer to the truth than its own game",
             0: "Which of the two is further off can't be told",
         }[nearer(game, walked)]

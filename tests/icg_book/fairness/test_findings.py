@@ -64,12 +64,18 @@ def test_who_is_the_culprit_follows_from_game_and_path():
     lines = [flat(line) for line in flat(findings.on_culprits(result)).split(". ")]
     text = flat(findings.on_culprits(result))
     assert (
-        "zero IG: the game is 0.02 [0.01, 0.03] from the truth, the path 1.90 [1.89, 1.91]. The game is nearer" in text
+        "zero IG: the game is 0.02 [0.01, 0.03] from the truth, the path 1.90 [1.89, 1.91]. Most of it is lost on"
+        in text
     )
     assert "AGN: the game is 1.00 [0.99, 1.01] from the truth, the path 1.00 [0.99, 1.01]. Which of the two" in text
     assert "ICG: the game is 0.90 [0.89, 0.91] from the truth, the path 0.50 [0.49, 0.51]. The path is nearer" in text
     assert len(lines) > 3
     assert "Not the baseline is the culprit, but the path" in flat(findings.on_the_thesis(result))
+    for game in result["games"]:
+        game["distance"] = around(1.2)
+    assert "zero IG: the game is 1.20 [1.19, 1.21] from the truth, the path 1.90 [1.89, 1.91]. The path adds" in flat(
+        findings.on_culprits(result)
+    )
     for game in result["games"]:
         game["distance"] = around(1.9)
     assert "can't be told" in flat(findings.on_the_thesis(result))
