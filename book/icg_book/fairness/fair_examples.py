@@ -15,7 +15,7 @@ from icg.certainty import join
 from icg.fairness import by_player, fair_division
 from icg.measures import probabilities
 from icg.shapley import certainty_game
-from icg_book.fairness.players import KINDS, Objects, blocks
+from icg_book.fairness.players import KINDS, Objects, blocks, with_borders
 from icg_book.kit import contenders
 from icg_book.scenarios import burnt_snacks, drawn_digits, local_minimum, mnist
 
@@ -224,7 +224,7 @@ def players_of(image: burnt_snacks.BurntSnacks) -> list[tuple[str, int]]:
 
 
 def named(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tuple[Tensor, tuple[str, ...]]:
-    """The player of each pixel ``(50, 50)``, and the players' names."""
+    """The player of each pixel ``(50, 50)``, objects with their borders, and the players' names."""
     masks = dict(zip(KINDS, (image.dark, image.light, image.triangles), strict=False))
     rest = next(k for k, (kind, _) in enumerate(players) if kind == KINDS[-1])
     groups, names = torch.full(image.images.shape[-2:], rest), []
@@ -240,7 +240,7 @@ def named(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tu
         if several[name] > 1:
             names[k] = f"{_ORDINALS[seen[name]]} {name}"
             seen[name] += 1
-    return groups, tuple(names)
+    return with_borders(groups, rest), tuple(names)
 
 
 def _title(names: tuple[str, ...]) -> str:

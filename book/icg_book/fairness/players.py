@@ -39,6 +39,20 @@ def blocks(height: int, width: int, side: int) -> Tensor:
     return (rows[:, None] * (width // side) + columns)[None]
 
 
+def with_borders(groups: Tensor, rest: int) -> Tensor:
+    """Players ``(..., H, W)`` of one image, each grown by a pixel into ``rest``; what two borders share is the first's.
+
+    >>> with_borders(torch.tensor([[2, 2, 2, 2, 2], [2, 0, 2, 1, 2]]), 2)
+    tensor([[0, 0, 0, 1, 1],
+            [0, 0, 0, 1, 1]])
+    """
+    grown = groups.clone()
+    for player in range(rest):
+        near = dilate((groups == player).view(1, 1, *groups.shape[-2:])).view(groups.shape)
+        grown[near & (grown == rest)] = player
+    return grown
+
+
 class Components:
     """Random inputs of Local Minimum; each component is a player."""
 
@@ -102,9 +116,7 @@ class Objects:
                     if number:
                         group[masks[i] == number] = len(found) + 1
                         found.append({"kind": kind, "number": number})
-            for k in range(1, len(found) + 1):  # what two borders share is the first one's
-                group[dilate((group == k)[None], self.border)[0] & (group == 0)] = k
-            group[:] = torch.where(group == 0, len(found), group - 1)
+            group[:] = with_borders(torch.where(group == 0, len(found), group - 1), len(found))
             names.append([*found, {"kind": KINDS[-1], "number": 0}])
         return groups, names
 

@@ -115,6 +115,8 @@ def settings(method: str, evaluations: int = BUDGET) -> dict:
         return {"steps": evaluations // 4, "draws": 4, "noise": 0.05}
     if method in ("EG", "SmoothGrad", "random-path", "block-wise"):
         return {"draws": evaluations} | ({"noise": 0.15} if method == "SmoothGrad" else {})
+    if method.endswith("IG"):  # as ICG has by default: evenly spread steps miss where the output jumps
+        return {"steps": evaluations, "rule": "adaptive"}
     return {"steps": evaluations}
 
 
@@ -205,6 +207,7 @@ class Work:
                 for output in OUTPUTS:
                     compute, n = partial(self._own, method, output), len(self.few)
                     key = {"settings": self.own_settings(method), "players": OWN_PLAYERS, "noise": NOISE}
+                    key["rule"] = "adaptive"
                     label = f"{method}, own game, {output}"
                     found[method, output] = self._job(OWN, 3, label, n, key, compute, chunk=self.case.chunk)
         return found
@@ -343,7 +346,7 @@ class Work:
                 "zero IG",
                 self.model,
                 join(values),
-                {"steps": given["steps"]},
+                {"steps": given["steps"], "rule": "adaptive"},
                 start=start,
                 target=self.targets[i : i + 1],
                 output=output,
