@@ -11,6 +11,7 @@ from icg import artifacts
 from icg.certainty import split
 from icg.coalitions import shapley_values
 from icg.fairness import MEASURES, by_player
+from icg.measures import dilate
 from icg.models import ARCHITECTURES
 from icg.shapley import certainty_game
 from icg_book.fairness import experiment, players, work
@@ -260,8 +261,13 @@ def test_every_position_has_one_player_and_every_object_is_one():
         assert group.unique().tolist() == list(range(len(names)))
         masks = {"dark": images.dark[i], "light": images.light[i], "triangle": images.triangles[i]}
         for k, player in enumerate(names[:-1]):
-            assert torch.equal(group == k, masks[player["kind"]] == player["number"])
-        assert torch.equal(group == len(names) - 1, sum(masks.values()) == 0) and names[-1]["kind"] == "rest"
+            lit = masks[player["kind"]] == player["number"]
+            border = dilate(lit[None])[0] & ~lit
+            assert (group[lit] == k).all() and not (group == k)[~(lit | border)].any()
+            owners = {int(owner) for owner in group[border]}  # a neighbour with a lower number may have some of it
+            assert owners <= set(range(k + 1)) and k in owners
+        assert torch.equal(group == len(names) - 1, ~dilate((sum(masks.values()) > 0)[None])[0])
+        assert names[-1]["kind"] == "rest"
     assert objects.most == max(len(objects.players(i)) for i in range(20))
     torch.testing.assert_close(players.Objects(7, 1).values, objects.values[:7])  # more begin with the same
 

@@ -8,7 +8,7 @@ from icg.artifacts import load_model
 from icg.attribution import integrated_gradients
 from icg.certainty import join
 from icg.fairness import correlation, distance
-from icg.measures import probabilities
+from icg.measures import dilate, probabilities
 from icg.shapley import certainty_shap
 from icg_book.fairness import fair_examples
 from icg_book.fairness.fair_examples import METHODS, digits, divide, measured_snacks, paper_input, place, snacks
@@ -76,9 +76,10 @@ def test_objects_of_burnt_snacks_are_players():
     assert example.names[0].startswith("dark square at the ") and example.names[-1] == "background"
     assert len(set(example.names)) == len(example.names) == len(example.fair) == 6
     assert torch.equal(example.image, image.images[0, 0])
-    assert torch.equal(example.groups == 0, image.dark[0, 0] > 0)
-    assert torch.equal(example.groups == 1, image.light[0, 0] > 0)
-    assert torch.equal((example.groups > 1) & (example.groups < 5), image.triangles[0, 0] > 0)
+    dark, light, triangles = (dilate(m > 0)[0, 0] for m in (image.dark, image.light, image.triangles))
+    assert torch.equal(example.groups == 0, dark)  # with its border
+    assert torch.equal(example.groups == 1, light & ~dark)
+    assert torch.equal((example.groups > 1) & (example.groups < 5), triangles & ~dark & ~light)
     assert (image.images[0, 0][example.groups == 5] == 0).all()
     assert example.fair.argmax() == 0 and example.everybody > 0.99 and abs(example.nobody - 0.5) < 0.05
 
