@@ -315,7 +315,7 @@ class _Ledger:
             },
             "precision": {
                 "references": "bfloat16; Local Minimum: float32",
-                "bfloat16": [*BF16, "all on Imagenette; none on Local Minimum and in own games"],
+                "bfloat16": [*BF16, "all on Imagenette; none on Local Minimum; own games, but not their paths"],
                 "distance of fair shares in bfloat16 from those in float32": self.precision,
             },
             "own games": {game: work for game, work in GAMES.values()},

@@ -149,6 +149,8 @@ class Mixed:
 
     certainty_aware = True
 
+    certainty_aware = True
+
     def __init__(self, model, dtype: torch.dtype | None):
         self.model, self.dtype = model, dtype
 
@@ -207,7 +209,7 @@ class Work:
                 for output in OUTPUTS:
                     compute, n = partial(self._own, method, output), len(self.few)
                     key = {"settings": self.own_settings(method), "players": OWN_PLAYERS, "noise": NOISE}
-                    key["rule"] = "adaptive"
+                    key |= {"rule": "adaptive", "precision": str(self.dtype)}
                     label = f"{method}, own game, {output}"
                     found[method, output] = self._job(OWN, 3, label, n, key, compute, chunk=self.case.chunk)
         return found
@@ -354,7 +356,7 @@ class Work:
             path = by_player(contenders.one_map(maps), self._groups(i))
             # Not `both`: of several draws it is the output that is averaged, not the logits.
             own = {"groups": self._groups(i), "target": int(self.targets[i]), "output": output}
-            game = baseline_game(self.model, join(values), start, **own)
+            game = baseline_game(Mixed(self.model, self.dtype), join(values), start, **own)
             rows["path"].append(self._padded(path)[0])
             rows["game"].append(self._padded(shapley_values(game, game.n)[None])[0])
         return {name: torch.stack(found) for name, found in rows.items()}
