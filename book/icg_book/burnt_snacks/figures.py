@@ -189,9 +189,9 @@ def credit_divided(fairness: dict, methods: tuple[str, ...] = ("zero IG", "EG", 
     for name, row in found.items():
         lines.append(f"{name:>11s}" + "".join(f"{row[kind]:+11.2f}".replace("-", "−") for kind in kinds))
     size = {name: sum(abs(row[kind]) for kind in kinds) for name, row in found.items()}
-    for name in size:
-        if size[name] < 0.1 * size.get("fair", 0):
-            lines.append(f"{name} divides next to nothing: all together less than a tenth of what is due.")
+    if "fair" in size and len(size) > 1:
+        least = min(list(size)[1:], key=size.get)
+        lines.append(f"{least} gives out the least: {size[least] / size['fair']:.0%} of what is due, signs aside.")
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ from icg_book.kit.contenders import METHODS
 from icg_book.kit.tables import framed, table, with_interval
 
 MEASURES = {"distance": "distance from fair", "correlation": "correlation", "bystanders": "credit to<br>bystanders"}
-FAIR = "Fair: Shapley values when certainty is what a player brings; 0 is fair, a map of zeros has distance 1."
+FAIR = "Fair: the Shapley value of each player, where to join is to be known; 0 is fair, a map of zeros has distance 1."
 
 
 def rows(result: dict, part: str = "rows", **wanted) -> list[dict]:
@@ -28,11 +28,7 @@ def ranked(result: dict, scenario: str, network: str, set: str | None = None, ou
 
 
 def fair_table(result: dict, scenario: str, network: str, set: str | None = None, output: str = "probability") -> HTML:
-    """Every method's distance from the fair division, correlation with it and credit to bystanders; see :func:`ranked`.
-
-    Args:
-        set: of Burnt Snacks, the class of the images. output: "probability" or "logit".
-    """
+    """Every method's measures; ``set`` is the class of the images, on Burnt Snacks. Raises as :func:`ranked` does."""
     found = ranked(result, scenario, network, set, output)
     cells = [
         [name, f"{row['evaluations']:,}", *(with_interval(row[measure], "{:.2f}") for measure in MEASURES)]
@@ -55,11 +51,15 @@ def how_fair(result: dict, scenario: str, network: str, set: str | None = None) 
 
 
 def fairest(result: dict, scenario: str, network: str, set: str | None = None, output: str = "probability") -> str:
-    """Which map is the fairest, which with a baseline, and than which of those ICG are measurably fairer."""
+    """Which map is the fairest, which without certainty, and than which of those ICG are measurably fairer."""
     found = {name: row["distance"] for name, row in ranked(result, scenario, network, set, output).items()}
     maps = [name for name in found if name in METHODS and name != "random"]
     others = [name for name in maps if not METHODS[name].certainty]
-    text = [f"Fairest map: {name}, {found[name]['mean']:.2f}." for name in maps[:1]]
+    if not maps:
+        return ""
+    tied = ", ".join(name for name in maps[1:] if found[name]["low"] <= found[maps[0]]["high"])
+    tied = tied and f", which can't be told from {tied}"
+    text = [f"Fairest map: {maps[0]}, {found[maps[0]]['mean']:.2f}{tied}."]
     text += [f"Fairest without certainty: {name}, {found[name]['mean']:.2f}." for name in others[:1] if name != maps[0]]
     if "ICG" in maps and others:
         ahead = [name for name in others if found["ICG"]["high"] < found[name]["low"]]
