@@ -5,6 +5,7 @@ from torch import Tensor
 
 from icg_book.burnt_snacks.experiment import AUTHORS_ABSENCE, AUTHORS_COLUMNS, AUTHORS_DAMAGED, FIRST_ICG
 from icg_book.burnt_snacks.tracing import SquaresOnPath
+from icg_book.kit import ledger
 from icg_book.kit.figures import image_grid
 from icg_book.kit.tables import table
 from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
@@ -171,6 +172,26 @@ def damage_compared(result: dict) -> str:
             name = "completeness gap" if column == "gap" else column
             paper, blocks = (measured(result, method, output, column)["mean"] for method in (FIRST_ICG, "ICG"))
             lines.append(f"  {name:20s} {paper:8.3f}{blocks:8.3f}")
+    return "\n".join(lines)
+
+
+def credit_divided(fairness: dict, methods: tuple[str, ...] = ("zero IG", "EG", "AGN", "ICG")) -> str:
+    """What all dark squares of an image are due together, and what methods give them and all else: signs are kept.
+
+    Args:
+        fairness: the result "fairness".
+    """
+    wanted = {"network": "burnt-snacks", "set": "dark square", "output": "probability"}
+    found = {row["method"]: row for row in ledger.rows(fairness, "credit", **wanted)}
+    found = {name: found[name] for name in ("fair", *methods) if name in found}
+    kinds = ("dark", "light", "triangles", "rest")
+    lines = ["".join(f"{word:>11s}" for word in ("probability", *kinds))] if found else []
+    for name, row in found.items():
+        lines.append(f"{name:>11s}" + "".join(f"{row[kind]:+11.2f}".replace("-", "−") for kind in kinds))
+    size = {name: sum(abs(row[kind]) for kind in kinds) for name, row in found.items()}
+    if "fair" in size and len(size) > 1:
+        least = min(list(size)[1:], key=size.get)
+        lines.append(f"{least} gives out the least: {size[least] / size['fair']:.0%} of what is due, signs aside.")
     return "\n".join(lines)
 
 

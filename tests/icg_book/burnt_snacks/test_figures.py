@@ -152,3 +152,19 @@ def test_what_is_known_of_certainty(card):
         assert text.count(f"  {name} ") == 1
     shuffled = next(line for line in text.split("\n") if "shuffled" in line)
     assert "authors" not in shuffled  # that was not measured on theirs
+
+
+def test_credit_divided_keeps_signs_and_names_who_gives_out_the_least():
+    shares = {"fair": (0.7, -0.03), "EG": (0.1, 0.4), "AGN": (0.03, -0.03), "AGN, other class": (9, 9)}
+    credit = [
+        {"network": "burnt-snacks", "set": "dark square", "output": "probability", "method": name}
+        | {"dark": dark, "light": light, "triangles": 0.0, "rest": -0.01}
+        for name, (dark, light) in shares.items()
+    ]
+    credit[-1] |= {"method": "AGN", "set": "no dark square"}
+    head, fair, *methods, last = figures.credit_divided({"credit": credit}).splitlines()
+    assert head.split() == ["probability", "dark", "light", "triangles", "rest"]
+    assert fair.split() == ["fair", "+0.70", "−0.03", "+0.00", "−0.01"]
+    assert [line.split()[:3] for line in methods] == [["EG", "+0.10", "+0.40"], ["AGN", "+0.03", "−0.03"]]
+    assert last == "AGN gives out the least: 9% of what is due, signs aside."  # 0.07 of 0.74
+    assert figures.credit_divided({"credit": []}) == ""
