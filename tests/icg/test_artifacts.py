@@ -108,7 +108,7 @@ def change_card(folder, **changes):
 @pytest.mark.parametrize("architecture", ["ResNet1001", None])
 def test_a_card_of_an_architecture_this_version_does_not_know(checkout, architecture):
     change_card(checkout, architecture=architecture)
-    refused(lambda: load_model(NAME), NAME, re.escape(repr(architecture)), "knows BurntSnacksNet")
+    refused(lambda: load_model(NAME), NAME, re.escape(repr(architecture)), "knows .*BurntSnacksNet")
 
 
 def test_a_card_of_another_architecture_than_the_weights(checkout, monkeypatch):

@@ -87,15 +87,6 @@ _IG = partial(Method, "Integrated Gradients", integrated_gradients, _PATHS, sett
 
 METHODS = {
     "ICG": _ICG({"steps": 100, "draws": 5, "noise": 0.0}, key="icg"),
-    "block-wise": Method(
-        "Block-wise certainty gradients",
-        block_path_certainty_gradients,
-        {"draws": "n_steps"},
-        {"draws": 64},
-        key="blocks",
-        certainty=True,
-        complete=False,
-    ),
     "zero IG": _IG(baseline="zero", start=lambda settings, data: baselines.zero()),
     "middle IG": _IG(baseline="middle", start=lambda settings, data: baselines.middle()),
     "mean IG": _IG(baseline="mean", start=lambda settings, data: baselines.mean(data), data=True),
@@ -114,6 +105,15 @@ METHODS = {
         key="eg",
         start=lambda settings, data: data,
         data=True,
+    ),
+    "block-wise": Method(
+        "Block-wise certainty gradients",
+        block_path_certainty_gradients,
+        {"draws": "n_steps"},
+        {"draws": 64},
+        key="blocks",
+        certainty=True,
+        complete=False,
     ),
     "SmoothGrad": Method(
         "SmoothGrad", smoothgrad, _POINTS, {"draws": 50, "noise": 0.15}, key="smoothgrad", complete=False

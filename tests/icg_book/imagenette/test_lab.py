@@ -198,7 +198,8 @@ def test_only_what_matters_is_enabled_on_each_side_and_changes_its_map(live, met
             == {
                 "baseline": method != IG,
                 "steps": method == "Gradient",
-                "noise": method in ("Gradient", "Expected Gradients") or (method == IG and control.disabled),
+                "noise": method in ("Gradient", "Expected Gradients", "Block-wise certainty gradients")
+                or (method == IG and control.disabled),
             }[name]
         )
         if control.disabled:

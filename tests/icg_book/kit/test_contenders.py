@@ -47,13 +47,13 @@ def data():
 def test_names_keys_and_baselines_are_those_that_readers_know():
     assert NAMES == (
         "Integrated Certainty Gradients",
-        "Block-wise certainty gradients",
         "Integrated Gradients",
         "Expected Gradients",
+        "Block-wise certainty gradients",
         "SmoothGrad",
         "Gradient",
     )
-    assert KEYS == ("icg", "blocks", "ig", "eg", "smoothgrad", "gradient")
+    assert KEYS == ("icg", "ig", "eg", "blocks", "smoothgrad", "gradient")
     assert BASELINES == ("zero", "middle", "mean", "maximum distance", "blurred", "Gaussian noise")
 
 
