@@ -22,6 +22,7 @@ from icg_book.fairness.findings import (
     truth_of,
 )
 from icg_book.kit.figures import DOT, colour_bar, scrolling, show_image, show_map
+from icg_book.kit.ledger import rows as ledger_rows
 from icg_book.kit.page.explorable import png_bytes
 from icg_book.kit.tables import table, with_interval
 from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
@@ -197,7 +198,7 @@ def _noise(result: dict, scenario: str, output: str) -> float:
     """The distance that the yardstick's own sampling error makes."""
     images = SET if scenario == "Burnt Snacks" else None
     wanted = {"scenario": scenario, "network": NETWORK[scenario], "output": output, "set": images}
-    return next((one["noise"] for one in result["references"] if all(one[k] == v for k, v in wanted.items())), 0) or 0
+    return next((one["noise"] for one in ledger_rows(result, "references", **wanted)), 0) or 0
 
 
 def _ticks(low: float, high: float, at=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)) -> tuple[list[float], list[str]]:
@@ -253,7 +254,7 @@ def credit_by_kind(result: dict, output: str = "probability") -> HTML:
     """Burnt Snacks: how much of the output each kind of object gets, signs kept, and each method's distance."""
     kinds = ("dark", "light", "triangles", "rest")
     wanted = {"network": NETWORK["Burnt Snacks"], "set": SET, "output": output}
-    found = {one["method"]: one for one in result["credit"] if all(one[k] == v for k, v in wanted.items())}
+    found = {one["method"]: one for one in ledger_rows(result, "credit", **wanted)}
     rows = ledger(result, "Burnt Snacks", output=output)
     order = ["fair", *_ranked({method: rows[method] for method in found if method in rows and method != "random"})]
     cells = [

@@ -7,6 +7,8 @@ import math
 import textwrap
 from collections.abc import Iterable
 
+from icg_book.kit.ledger import rows
+
 NETWORK = {  # of each scenario, the one that its chapter runs on
     "Burnt Snacks": "burnt-snacks",
     "Local Minimum": "local-minimum",
@@ -68,13 +70,13 @@ def ledger(
     network = network or NETWORK[scenario]
     images = images or (SET if scenario == "Burnt Snacks" else None)
     wanted = {"scenario": scenario, "network": network, "output": output, "reference": reference, "set": images}
-    return {row["method"]: row for row in result["rows"] if all(row[k] == v for k, v in wanted.items())}
+    return {row["method"]: row for row in rows(result, **wanted)}
 
 
 def curves(result: dict, scenario: str, output: str = "probability") -> dict[str, dict]:
     """Distance against evaluations on a scenario's own network, by method."""
     wanted = {"scenario": scenario, "network": NETWORK[scenario], "output": output}
-    return {one["method"]: one for one in result["curves"] if all(one[k] == v for k, v in wanted.items())}
+    return {one["method"]: one for one in rows(result, "curves", **wanted)}
 
 
 def known(interval: dict | None) -> bool:
@@ -165,7 +167,7 @@ def on_yardstick(result: dict, output: str = "probability") -> str:
     for name in scenarios(result):
         images = SET if name == "Burnt Snacks" else None
         wanted = {"scenario": name, "network": NETWORK[name], "output": output, "set": images}
-        for one in (one for one in result["references"] if all(one[k] == v for k, v in wanted.items())):
+        for one in rows(result, "references", **wanted):
             least, most = one["players"]["least"], one["players"]["most"]
             players = f"{least} players" if least == most else f"{least} to {most} players"
             how = "exact"
@@ -185,7 +187,7 @@ def truth_of(result: dict, path: str, output: str, measure: str = "distance") ->
     """How far the game of a path is from what the task says is fair, on Burnt Snacks."""
     wanted = {"scenario": "Burnt Snacks", "network": NETWORK["Burnt Snacks"], "output": output, "set": SET}
     wanted["game"] = GAMES[path]
-    return next((one[measure] for one in result["games"] if all(one[k] == v for k, v in wanted.items())), None)
+    return next((one[measure] for one in rows(result, "games", **wanted)), None)
 
 
 def on_culprits(result: dict) -> str:

@@ -53,7 +53,19 @@ def with_borders(groups: Tensor, rest: int) -> Tensor:
     return grown
 
 
-class Components:
+class Inputs:
+    """What most of them have alike: they are numbered from 0, and the mean is that of what EG draws from."""
+
+    @property
+    def mean(self) -> Tensor:
+        return self.samples.mean(0, keepdim=True)
+
+    @property
+    def numbers(self) -> list[int]:
+        return list(range(self.n))
+
+
+class Components(Inputs):
     """Random inputs of Local Minimum; each component is a player."""
 
     seed, target, most = 50_230, 1, local_minimum.SIZE
@@ -74,19 +86,11 @@ class Components:
     def samples(self) -> Tensor:
         return local_minimum.generate(10_000, generator=torch.Generator().manual_seed(SEED)).values.to(self.device)
 
-    @property
-    def mean(self) -> Tensor:
-        return self.samples.mean(0, keepdim=True)
-
-    @property
-    def numbers(self) -> list[int]:
-        return list(range(self.n))
-
     def players(self, i: int) -> list[dict]:
         return [{"kind": "component", "number": k} for k in range(self.most)]
 
 
-class Objects:
+class Objects(Inputs):
     """Test images of a class of Burnt Snacks; each object is a player, and so is all the rest.
 
     An object comes with its black border, one pixel wide: without it a network can't tell where the object ends, and so
@@ -144,19 +148,11 @@ class Objects:
         data = burnt_snacks.generate(self.data, generator=torch.Generator().manual_seed(self.seed))
         return data.images.to(self.device)
 
-    @property
-    def mean(self) -> Tensor:
-        return self.samples.mean(0, keepdim=True)
-
-    @property
-    def numbers(self) -> list[int]:
-        return list(range(self.n))
-
     def players(self, i: int) -> list[dict]:
         return self.named[1][i]
 
 
-class Blocks:
+class Blocks(Inputs):
     """Inputs whose players are blocks of pixels, the same for all; ``shape`` is (height, width) in pixels."""
 
     target = task = None
@@ -194,10 +190,6 @@ class Digits(Blocks):
     @cached_property
     def samples(self) -> Tensor:
         return mnist.load("train").images.to(self.device)
-
-    @property
-    def mean(self) -> Tensor:
-        return self.samples.mean(0, keepdim=True)
 
 
 class DigitsInSpace(Digits):

@@ -149,8 +149,6 @@ class Mixed:
 
     certainty_aware = True
 
-    certainty_aware = True
-
     def __init__(self, model, dtype: torch.dtype | None):
         self.model, self.dtype = model, dtype
 

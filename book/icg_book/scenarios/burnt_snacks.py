@@ -52,16 +52,17 @@ def training_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     The first 500 steps are undamaged, then damage is blended in until it is three quarters of the batch: with the
     full mix from the first step the network stays at chance for thousands of steps.
     """
-    data = generate(RECIPE.batch_size, wide=True, generator=generator)
-    blend = min(1.0, max(0.0, (step - 500) / 1000))
-    return certainty_batch(
-        data.images,
-        data.labels,
-        damaged=0.75 * blend,
-        absent=0.08 * blend,
-        prior=torch.full((2,), 0.5),
-        generator=generator,
-    )
+    blend = _blend(step)
+    return _batch(RECIPE, generator, damaged=0.75 * blend, absent=0.08 * blend)
+
+
+def _blend(step: int) -> float:
+    return min(1.0, max(0.0, (step - 500) / 1000))
+
+
+def _batch(recipe: Recipe, generator, **shares) -> tuple[Tensor, Tensor]:
+    data = generate(recipe.batch_size, wide=True, generator=generator)
+    return certainty_batch(data.images, data.labels, prior=torch.full((2,), 0.5), generator=generator, **shares)
 
 
 # A second stage. After the first one the network knows every kind of damage of the paper, but the path of integrated
@@ -71,23 +72,17 @@ FINISH = Recipe(steps=5_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0
 
 def finishing_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """As :func:`training_batch`, for the second stage: more absence, and damage in blocks beside the paper's mix."""
-    data = generate(FINISH.batch_size, wide=True, generator=generator)
-    prior = torch.full((2,), 0.5)
-    shares = {"damaged": 0.36, "blocks": 0.38, "absent": 0.1}
-    return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
+    return _batch(FINISH, generator, damaged=0.36, blocks=0.38, absent=0.1)
 
 
-# A third stage, which makes the path fairer: most of a batch in blocks, one in five of them a whole image. More whole
-# images make it less fair (the distance from a fair division rises from 0.37 to 0.56 when four in five are whole).
+# A third stage, which makes the path fairer (chapter on fairness): most of a batch in blocks, and only one in five of
+# them a whole image, so that the network practises coalitions.
 BLOCKS = Recipe(steps=3_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0.85, dropout=0.0, seed=1)
 
 
 def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """As :func:`training_batch`, for the third stage."""
-    data = generate(BLOCKS.batch_size, wide=True, generator=generator)
-    prior = torch.full((2,), 0.5)
-    shares = {"damaged": 0.12, "blocks": 0.69, "whole": 0.2, "absent": 0.06}
-    return certainty_batch(data.images, data.labels, prior=prior, generator=generator, **shares)
+    return _batch(BLOCKS, generator, damaged=0.12, blocks=0.69, whole=0.2, absent=0.06)
 
 
 # The equivariant network, from its first step to its last.
@@ -96,10 +91,8 @@ EQUIVARIANT = Recipe(steps=6_500, batch_size=64, lr=2e-3, warmup=200, low_precis
 
 def equivariant_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """As :func:`training_batch`, for the equivariant network: half of a batch in blocks once damage has grown."""
-    data = generate(EQUIVARIANT.batch_size, wide=True, generator=generator)
-    blend = min(1.0, max(0.0, (step - 500) / 1000))
-    shares = {"damaged": 0.22 * blend, "blocks": 0.5 * blend, "whole": 0.2, "absent": 0.06 * blend}
-    return certainty_batch(data.images, data.labels, prior=torch.full((2,), 0.5), generator=generator, **shares)
+    blend = _blend(step)
+    return _batch(EQUIVARIANT, generator, damaged=0.22 * blend, blocks=0.5 * blend, whole=0.2, absent=0.06 * blend)
 
 
 @dataclass(frozen=True)
