@@ -74,20 +74,50 @@ def fair_division(
     def value(masks: Tensor) -> Tensor:
         return game(masks).view(len(masks), -1)
 
-    options = {"batch_size": batch_size, "progress": progress}
-    if game.n <= MOST_PLAYERS:
-        shares = shapley_values(value, game.n, **options).T
-        return Division(shares, torch.zeros_like(shares))
-    generator, count, mean, spread = generator_or_new(generator), 0, 0.0, 0.0
+    shares, error, count = shapley_until(
+        value,
+        game.n,
+        largest_error=largest_error,
+        most_permutations=most_permutations,
+        generator=generator_or_new(generator),
+        batch_size=batch_size,
+        progress=progress,
+    )
+    return Division(shares.T, error.T, count)
+
+
+def shapley_until(
+    value,
+    n: int,
+    *,
+    largest_error: float,
+    most_permutations: int,
+    first: int = FIRST,
+    generator: torch.Generator,
+    **options,
+) -> tuple[Tensor, Tensor, int]:
+    """As :func:`fair_division`, for any value function, also of several games with the same coalitions.
+
+    Args:
+        value: masks ``(M, n)`` to ``(M, games)``. first: random orders before the first look. options: ``batch_size``
+            and ``progress``.
+
+    Returns:
+        Shares and standard errors, ``(n, games)`` each, and the number of orders; zeros if the shares are exact.
+    """
+    if n <= MOST_PLAYERS:
+        shares = shapley_values(value, n, **options)
+        return shares, torch.zeros_like(shares), 0
+    count, mean, spread = 0, 0.0, 0.0
     while True:
-        new = min(max(count, FIRST), most_permutations - count) // 2 * 2
-        shares, error = shapley_sampling(value, game.n, n_permutations=new, generator=generator, **options)
-        mean, spread = mean + new * shares.T, spread + (new * error.T).square()
+        new = min(max(count, first), most_permutations - count) // 2 * 2
+        shares, error = shapley_sampling(value, n, n_permutations=new, generator=generator, **options)
+        mean, spread = mean + new * shares, spread + (new * error).square()
         count += new
         shares, error = mean / count, spread.sqrt() / count
-        good = error.amax(1) <= largest_error * shares.sum(1).abs()
+        good = error.amax(0) <= largest_error * shares.sum(0).abs()
         if bool(good.all()) or count + 4 > most_permutations:
-            return Division(shares, error, count)
+            return shares, error, count
 
 
 def by_player(attributions: Tensor, groups: Tensor) -> Tensor:

@@ -276,6 +276,30 @@ def test_more_than_20_players_are_estimated_until_no_error_is_above_the_limit():
     assert first < second and math.log2(first / f.FIRST).is_integer() and math.log2(second / f.FIRST).is_integer()
 
 
+def test_several_games_are_estimated_until_all_of_them_are_good():
+    worth = torch.arange(1.0, 25, dtype=torch.float64)
+    fair = torch.stack([worth, worth + torch.cat([torch.full((2,), 5.0), torch.zeros(22)])], 1)
+
+    def value(masks):  # what each is worth, and something for the first two together
+        alone = masks.double() @ worth[: masks.shape[1]]
+        return torch.stack([alone, alone + 10.0 * (masks[:, 0] & masks[:, 1])], 1)
+
+    def until(value, n=24, largest_error=0.02, most_permutations=30):
+        options = {"largest_error": largest_error, "most_permutations": most_permutations, "first": 4}
+        return f.shapley_until(value, n, generator=torch.Generator().manual_seed(0), **options)
+
+    shares, error, count = until(value)
+    torch.testing.assert_close(shares, fair)  # pairs are exact by antithetic orders
+    assert count == 4 and error.max() < 1e-9
+    crowd = lambda masks: torch.stack([masks.sum(1), (masks.sum(1) > 11) * 24.0], 1)  # noqa: E731
+    shares, error, count = until(crowd)
+    assert count == 30 and error[:, 0].max() < 1e-9 < error[:, 1].max()  # 4, 8, 16 and what is left
+    assert until(crowd, largest_error=0.3)[2] < 30
+    shares, error, count = until(value, n=5)
+    torch.testing.assert_close(shares, fair[:5])
+    assert count == 0 and not error.any()
+
+
 def test_standard_errors_are_those_of_many_divisions():
     known, fair = triples(21, 12.0)
     game = certainty_game(known, torch.rand(1, 1, 21))

@@ -30,6 +30,7 @@ from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
 INK, GREY = "#1d2733", "#8a929a"
 TOGETHER = "<i>Together</i>: over the players of all inputs at once, so that inputs with larger stakes count for more."
 PATHS = CERTAINTY + BASELINE
+WITHOUT_SUM = ("SmoothGrad", "gradient", "random")  # of no particular size: their distance says nothing
 LEAST = 0.007  # where axes of distances begin
 # One colour, dash and marker for each method, in all figures: warm for paths of certainty, cold for baselines.
 STYLE = {
@@ -151,12 +152,13 @@ def _paths_and_games(result: dict, output: str) -> HTML:
 
 
 def distances(result: dict, output: str = "probability") -> HTML:
-    """Distance from fair of every method, with intervals; a panel for each scenario, a ring around the fairest path."""
+    """Distance from fair of what divides an output; a panel for each scenario, a ring around the fairest path."""
     names = scenarios(result)
     shown = {name: _ranked(ledger(result, name, output=output)) for name in names}
+    shown = {name: {m: one for m, one in found.items() if m not in WITHOUT_SUM} for name, found in shown.items()}
     methods = [method for method in STYLE if any(method in found for found in shown.values())]
-    most = max([10, *(one["high"] for found in shown.values() for one in found.values())])
-    least = max([LEAST, 0.5 * min([1, *(one["low"] for found in shown.values() for one in found.values())])])
+    most = max([2, *(one["high"] for found in shown.values() for one in found.values())])
+    least = max([LEAST, 0.7 * min([1, *(one["low"] for found in shown.values() for one in found.values())])])
     figure = Figure(figsize=(8.8, 1.35 + 0.25 * len(methods)), facecolor="white", layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, (name, found) in zip(axes, shown.items(), strict=True):
@@ -171,8 +173,8 @@ def distances(result: dict, output: str = "probability") -> HTML:
             ax.plot(*at, "o", markersize=12, markerfacecolor="none", markeredgecolor=INK, markeredgewidth=1.2)
         ax.axvline(1, color=GREY, lw=0.9, ls=":", zorder=0)
         ax.axvspan(LEAST, max(_noise(result, name, output), LEAST), color="#e4e8eb", lw=0, zorder=0)
-        ax.set(xscale="log", xlim=(least, 1.6 * most))
-        ax.set_xticks(*_ticks(least, 1.6 * most, (0.01, 0.1, 1, 10, 100)), fontsize=9.5)
+        ax.set(xscale="log", xlim=(least, 1.3 * most))
+        ax.set_xticks(*_ticks(least, 1.3 * most, (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100)), fontsize=9.5)
         ax.minorticks_off()
         ax.set_title(name, fontsize=10)
         ax.grid(axis="y", color="#eef0f2", lw=0.8)
@@ -184,7 +186,8 @@ def distances(result: dict, output: str = "probability") -> HTML:
     return scrolling(
         png_bytes(figure),
         f"Distance from a fair division of the {output}, one row for each method with its 95 % interval, one panel for "
-        f"each scenario. The fairest path in each: {said}. The folded tables have the numbers.",
+        f"each scenario. The fairest path in each: {said}. The folded tables have the numbers, also of gradient, "
+        "SmoothGrad and random maps, which add up to nothing in particular.",
     )
 
 
@@ -240,7 +243,7 @@ def against_evaluations(result: dict, output: str = "probability") -> HTML:
         ax.set_yticks(*_ticks(bottom, 4), fontsize=9.5)
         ax.minorticks_off()
     axes[0].set_ylabel("distance from fair", fontsize=10)
-    axes[len(axes) // 2].set_xlabel("evaluations for a map, forward and backward", fontsize=10)
+    figure.supxlabel("evaluations for a map, forward and backward", fontsize=10)
     labels = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(labels.values(), labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
     return scrolling(

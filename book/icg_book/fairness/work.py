@@ -10,8 +10,8 @@ from torch import Tensor
 
 from icg import baselines
 from icg.certainty import join
-from icg.coalitions import MOST_PLAYERS, shapley_sampling, shapley_values
-from icg.fairness import by_player
+from icg.coalitions import MOST_PLAYERS, shapley_values
+from icg.fairness import by_player, shapley_until
 from icg.measures import probabilities
 from icg.question import precision, quiet
 from icg.shapley import baseline_game, certainty_game
@@ -325,7 +325,14 @@ class Work:
         for i in range(first, last):
             value, count = self._game(i, dtype)
             least, most = PERMUTATIONS.get(self.case.part, (4, 4))
-            shares, error, used = divided(value, count, least, most, generator=_generator(i, 3))
+            shares, error, used = shapley_until(
+                value,
+                count,
+                largest_error=LARGEST_ERROR,
+                first=least,
+                most_permutations=most,
+                generator=_generator(i, 3),
+            )
             rows.append(self._padded(torch.cat([shares, error], 1).T))
             orders.append(used)
         rows = torch.stack(rows)
@@ -410,30 +417,6 @@ def both(make: Callable, groups: Tensor, target: int) -> tuple[Callable[[Tensor]
         return torch.stack([logits.softmax(1)[:, target], logits[:, target]], 1).cpu()
 
     return value, game.n
-
-
-def divided(value, n: int, least: int, most: int, *, generator) -> tuple[Tensor, Tensor, int]:
-    """What :func:`icg.fairness.fair_division` does, for several games with the same coalitions.
-
-    Args:
-        value: masks ``(M, n)`` to ``(M, games)``. least, most: random orders at first, and at most; even, >= 4.
-
-    Returns:
-        Shares and their standard errors, ``(n, games)`` each, and the number of orders; zeros if they are exact.
-    """
-    if n <= MOST_PLAYERS:
-        shares = shapley_values(value, n)
-        return shares, torch.zeros_like(shares), 0
-    count, mean, spread = 0, 0.0, 0.0
-    while True:
-        new = min(max(count, least), most - count) // 2 * 2
-        shares, error = shapley_sampling(value, n, n_permutations=new, generator=generator)
-        mean, spread = mean + new * shares, spread + (new * error).square()
-        count += new
-        shares, error = mean / count, spread.sqrt() / count
-        good = error.amax(0) <= LARGEST_ERROR * shares.sum(0).abs()
-        if bool(good.all()) or count + 4 > most:
-            return shares, error, count
 
 
 def sampled(value, n: int, passes: list[int], *, generator) -> list[Tensor]:

@@ -330,22 +330,6 @@ def pairs(n):
     return value, torch.stack([worth, fair], 1)
 
 
-def test_estimates_go_on_until_all_games_are_good(monkeypatch):
-    value, fair = pairs(24)
-    shares, error, count = work.divided(value, 24, 4, 64, generator=torch.Generator())
-    torch.testing.assert_close(shares, fair)  # pairs are exact by antithetic orders
-    assert count == 4 and error.max() < 1e-9
-    noisy = torch.Generator().manual_seed(0)
-    crowd = lambda masks: torch.stack([masks.sum(1), (masks.sum(1) > 11) * 24.0], 1)  # noqa: E731
-    shares, error, count = work.divided(crowd, 24, 4, 30, generator=noisy)
-    assert count == 30 and error[:, 0].max() < 1e-9 < error[:, 1].max()  # 4, 8, 16 and what is left
-    monkeypatch.setattr(work, "LARGEST_ERROR", 0.3)
-    assert work.divided(crowd, 24, 4, 30, generator=noisy)[2] < 30
-    shares, error, count = work.divided(pairs(5)[0], 5, 4, 4, generator=noisy)
-    torch.testing.assert_close(shares, pairs(5)[1])
-    assert count == 0 and not error.any()
-
-
 def test_sampling_gets_no_more_values_than_it_pays_for():
     value, fair = pairs(10)
     asked = []

@@ -105,11 +105,13 @@ def test_without_curves_there_is_a_note_and_no_figure(drawn):
     assert "No curves" in figures.against_evaluations(made() | {"curves": []}).data and not drawn
 
 
-def test_noise_of_the_wrong_size_stays_inside_of_its_panel(drawn):
+def test_every_distance_is_inside_of_its_panel_but_of_maps_that_add_up_to_nothing_in_particular(drawn):
     result = made()
-    result["rows"].append(row("MNIST", "random", 80.0))
+    result["rows"] += [row("MNIST", "random", 80.0), row("MNIST", "gradient", 0.001), row("MNIST", "SIG", 9.0)]
     figures.distances(result)
-    assert all(ax.get_xlim()[1] > 80 for ax in drawn[0].axes)
+    labels = [text.get_text() for text in drawn[0].axes[0].get_yticklabels()]
+    assert "SIG" in labels and not {"random", "gradient"} & set(labels)
+    assert all(9 < ax.get_xlim()[1] < 80 for ax in drawn[0].axes)
 
 
 def test_credit_by_kind_begins_with_what_is_due():
