@@ -1,7 +1,7 @@
 """Speed, memory and accuracy of the attribution engine, as ratios in one process.
 
     make bench                                   # everything
-    python benchmarks/attribution.py speed       # one part: speed, overhead, imports, memory, convergence
+    python benchmarks/attribution.py speed       # one part: speed, methods, overhead, imports, memory, convergence
 
 The floor is the same number of bare forward + backward passes to the input, with frozen parameters, channels-last, at
 the best batch size found. Contestants take turns and the best of several rounds counts, so that a busy machine slows
@@ -14,12 +14,14 @@ import json
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import nn
 
 import icg
+from icg.certainty import join
 from icg.models import BurntSnacksNet
 from icg_book.kit.records import provenance, write_json
 
@@ -165,6 +167,30 @@ def overhead(device, rounds) -> list[tuple]:
         ("tiny MLP, 16 inputs x 64 steps: icg / one raw batch", times["icg"] / times["floor"], 2.0),
         ("tiny MLP, 16 inputs x 64 steps: Captum / one raw batch", times["captum"] / times["floor"], None),
     ]
+
+
+def methods(device, rounds) -> list[tuple]:
+    """Every method at 64 evaluations, on a certainty-aware network: what drawing paths costs beside walking them."""
+    torch.manual_seed(0)
+    model = BurntSnacksNet().eval().to(device, memory_format=torch.channels_last).requires_grad_(False)
+    inputs = join(torch.rand(4, 1, 50, 50, device=device))
+    points, data = inputs.repeat(64, 1, 1, 1), torch.rand(500, 1, 50, 50, device=device)
+    calls = {
+        "gradient, 64 times": lambda **o: [icg.gradient(model, inputs, **o) for _ in range(64)],
+        "SmoothGrad": partial(icg.smoothgrad, model, inputs, n_steps=64),
+        "IG": partial(icg.integrated_gradients, model, inputs, n_steps=64),
+        "IG, adaptive": partial(icg.integrated_gradients, model, inputs, n_steps=64, method="adaptive"),
+        "EG": partial(icg.expected_gradients, model, inputs, data, n_steps=64),
+        "SIG": partial(icg.shapley_integrated_gradients, model, inputs, n_samples=8, n_steps=8),
+        "ICG": partial(icg.integrated_certainty_gradients, model, inputs, n_steps=64),
+        "random-path": partial(icg.random_path_certainty_gradients, model, inputs, n_steps=64),
+        "block-wise": partial(icg.block_path_certainty_gradients, model, inputs, n_steps=64),
+    }
+    contestants = {("floor", b): lambda b=b: floor(model, points, b) for b in (8, 16, 32, 64)}
+    contestants |= {name: lambda call=call: call(target=0, output="logit") for name, call in calls.items()}
+    times = best_times(contestants, rounds, device)
+    base = min(time for name, time in times.items() if name[0] == "floor")
+    return [(f"Burnt Snacks net, 64 evaluations: {name} / floor", times[name] / base, None) for name in calls]
 
 
 def imports(device, rounds) -> list[tuple]:
@@ -318,7 +344,14 @@ def convergence(device, rounds) -> list[tuple]:
     return rows
 
 
-PARTS = {"speed": speed, "overhead": overhead, "imports": imports, "memory": memory, "convergence": convergence}
+PARTS = {
+    "speed": speed,
+    "methods": methods,
+    "overhead": overhead,
+    "imports": imports,
+    "memory": memory,
+    "convergence": convergence,
+}
 
 
 def main() -> None:
