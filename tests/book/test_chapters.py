@@ -71,6 +71,13 @@ def test_the_first_picture_comes_after_at_most_three_lines_of_visible_code(chapt
 
 
 @each
+def test_what_a_text_announces_follows_it(chapter):
+    cells = chapter.notebook.cells
+    said = [k for k, cell in enumerate(cells) if cell.cell_type == "markdown" and cell.source.rstrip().endswith(":")]
+    assert not [cells[k].source[-80:] for k in said if cells[k + 1].cell_type != "code"]
+
+
+@each
 def test_nothing_is_drawn_or_formatted_in_a_chapter(chapter):
     """That is what the chapter's figures.py is for."""
     source = "\n".join(re.sub(r"^\s*%.*", "", cell.source, flags=re.M) for cell in code(chapter))

@@ -201,6 +201,17 @@ def test_the_more_parts_the_nearer_to_the_shapley_value_of_a_function_that_is_no
     assert many(model, parts=4).sum().item() == pytest.approx(1.0, abs=0.05)
 
 
+def test_the_more_steps_the_more_parts_and_those_that_are_given_count():
+    model, x = Aware().double(), join(torch.rand(1, 1, 5, dtype=torch.float64), 0.8)
+
+    def found(n_steps, **options):
+        return icg.block_path_certainty_gradients(model, x, target=1, n_steps=n_steps, **options)
+
+    for n_steps, parts in ((6, 2), (64, 2), (128, 3), (512, 4), (1000, 5)):
+        assert found(n_steps).equal(found(n_steps, parts=parts))
+        assert not found(n_steps).equal(found(n_steps, parts=parts + 1))
+
+
 def test_blocks_rise_one_after_the_other_from_nothing_to_all():
     x = join(torch.rand(30, 1, 40, 60))
     maps = seen_maps(x, n_steps=20, blocks=6, parts=2)

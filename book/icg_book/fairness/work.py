@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from icg import baselines
+from icg.attribution import parts_for
 from icg.certainty import join
 from icg.coalitions import MOST_PLAYERS, shapley_values
 from icg.fairness import by_player, shapley_until
@@ -113,7 +114,10 @@ def settings(method: str, evaluations: int = BUDGET) -> dict:
         return several | ({"noise": NOISE} if method == "AGN" else {})
     if method == "ICG, noise averaged":
         return {"steps": evaluations // 4, "draws": 4, "noise": 0.05}
-    if method in ("EG", "SmoothGrad", "random-path", "block-wise"):
+    if method == "block-wise":
+        parts = parts_for(evaluations)
+        return {"draws": evaluations} | ({"parts": parts} if parts > 2 else {})
+    if method in ("EG", "SmoothGrad", "random-path"):
         return {"draws": evaluations} | ({"noise": 0.15} if method == "SmoothGrad" else {})
     if method.endswith("IG"):  # as ICG has by default: evenly spread steps miss where the output jumps
         return {"steps": evaluations, "rule": "adaptive"}

@@ -109,7 +109,7 @@ METHODS = {
     "block-wise": Method(
         "Block-wise certainty gradients",
         block_path_certainty_gradients,
-        {"draws": "n_steps"},
+        {"draws": "n_steps", "parts": "parts"},
         {"draws": 64},
         key="blocks",
         certainty=True,
