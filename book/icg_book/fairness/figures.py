@@ -233,6 +233,7 @@ def against_evaluations(result: dict, output: str = "probability") -> HTML:
         ax.axhspan(LEAST, max(_noise(result, name, output), LEAST), color="#e4e8eb", lw=0, zorder=0)
         ticks = sorted({n for one in found.values() for n in one["evaluations"]})
         ax.set(xscale="log", yscale="log")
+        ax.set_xlabel("evaluations, forward and backward", fontsize=10)
         ax.set_xticks(ticks, [f"{n}" for n in ticks], fontsize=9.5)
         ax.minorticks_off()
         ax.set_title(name, fontsize=10.5)
@@ -243,7 +244,6 @@ def against_evaluations(result: dict, output: str = "probability") -> HTML:
         ax.set_yticks(*_ticks(bottom, 4), fontsize=9.5)
         ax.minorticks_off()
     axes[0].set_ylabel("distance from fair", fontsize=10)
-    figure.supxlabel("evaluations for a map, forward and backward", fontsize=10)
     labels = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(labels.values(), labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
     return scrolling(

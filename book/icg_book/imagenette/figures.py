@@ -14,7 +14,7 @@ from icg_book.imagenette.experiment import CURVES
 from icg_book.imagenette.findings import CHANGED, EG, ICG
 from icg_book.imagenette.gallery import Gallery, not_shown
 from icg_book.imagenette.localisation import half_area
-from icg_book.imagenette.networks import LARGE, NICK, SMALL, TWIN
+from icg_book.imagenette.networks import GATED, LARGE, NICK, SMALL, TWIN
 from icg_book.kit import figures
 from icg_book.kit.figures import colour_bar, show_map
 from icg_book.kit.intervals import wilson
@@ -165,15 +165,18 @@ def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: T
 
 def learning_curves(cards: dict, paper: float) -> Figure:
     """Validation accuracy against the epoch, a line for each network; ``paper``: the paper's accuracy."""
-    colours = {SMALL: "#c6670f", TWIN: "#2064c4", LARGE: "#1b7837"}
+    colours = {SMALL: "#c6670f", TWIN: "#2064c4", LARGE: "#1b7837", GATED: "#7a3b8f"}
     curves = {name: card["metrics"]["learning curve"]["steps"] for name, card in cards.items()}
     sides = sorted({point["size"] for curve in curves.values() for point in curve.values()})
     markers = dict(zip(sides, "os^Dv", strict=False))  # by the side of the photographs
     figure = Figure(figsize=(8, 3.6), facecolor="white", layout="constrained")
     ax = figure.add_subplot()
     for name, curve in curves.items():
-        batch_size = cards[name]["training"]["stages"][0]["batch_size"]
-        epoch = [int(step) * batch_size / COUNTS["train"] for step in curve]
+        stages = cards[name]["training"]["stages"]
+        before = stages[0].get("start")  # it goes on where another network ended
+        before = before and cards.get(before, {"training": {"stages": []}})["training"]["stages"]
+        began = sum(stage["steps"] * stage["batch_size"] for stage in before or ())
+        epoch = [(began + int(step) * stages[0]["batch_size"]) / COUNTS["train"] for step in curve]
         height = [point["accuracy"] for point in curve.values()]
         ax.plot(epoch, height, "-", color=colours[name], lw=1.4, label=NICK[name])
         for side, marker in markers.items():
@@ -195,8 +198,9 @@ def accuracy_against_certainty(cards: dict) -> Figure:
         "noise": ("#2064c4", "lost to noise"),
         "another photograph": ("#1b7837", "lost to another photograph"),
     }
-    figure = Figure(figsize=(2.2 + 2.9 * len(cards), 3.5), facecolor="white", layout="constrained")
-    axes = figure.subplots(1, len(cards), sharey=True, squeeze=False)[0]
+    rows, columns = (2, 2) if len(cards) == 4 else (1, len(cards))
+    figure = Figure(figsize=(2.2 + 2.9 * columns, 0.5 + 3 * rows), facecolor="white", layout="constrained")
+    axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for ax, (name, card) in zip(axes, cards.items(), strict=True):
         found = card["metrics"]["accuracy against certainty"]
         n = found["images"]
@@ -206,9 +210,12 @@ def accuracy_against_certainty(cards: dict) -> Figure:
             ax.plot(found["certainty"], found[kind], ".-", color=colour, lw=1.4, label=label)
         ax.axhline(0.1, color="0.45", ls=":", lw=1.2, label="chance")
         ax.set_title(NICK[name], fontsize=10)
-        ax.set(xlabel="certainty, or share of pixels kept", xlim=(0, 1), ylim=(0, 1))
+        ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.spines[["top", "right"]].set_visible(False)
-    axes[0].set_ylabel("accuracy")
+    for ax in axes[-columns:]:
+        ax.set_xlabel("certainty, or share of pixels kept")
+    for ax in axes[::columns]:
+        ax.set_ylabel("accuracy")
     _legend_below(figure, axes[0], ncols=2)
     return figure
 

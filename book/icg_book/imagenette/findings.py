@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Callable, Iterable
 
 from icg_book.imagenette.experiment import BORDERS, CURVES, FORMS, REFERENCE
-from icg_book.imagenette.networks import LARGE, NICK, SMALL, TWIN, accuracy, first_stage
+from icg_book.imagenette.networks import GATED, LARGE, NICK, SMALL, TWIN, accuracy, first_stage
 from icg_book.scenarios.imagenette import CLASSES
 
 EG, ICG = "EG", REFERENCE
@@ -112,6 +112,10 @@ def on_accuracy(cards: dict, paper: float) -> str:
     if LARGE in cards:
         apart = _apart(accuracy(cards[LARGE]), accuracy(cards[SMALL]))
         lines.append(wrapped(f"{NICK[LARGE]}, less {NICK[SMALL]}, in the end: {apart}"))
+    if {GATED, TWIN} <= set(cards):
+        for name in (SMALL, TWIN):
+            apart = _apart(accuracy(cards[GATED]), accuracy(cards[name]))
+            lines.append(wrapped(f"{NICK[GATED]}, less {NICK[name]}, in the end: {apart}"))
     found = cards[SMALL]["metrics"]["accuracy"]
     (least, hardest), *_, (most, easiest) = sorted((found[name], name) for name in CLASSES)
     lines.append(f"{NICK[SMALL]}, hardest class: {hardest}, {least:.1%}; easiest: {easiest}, {most:.1%}")

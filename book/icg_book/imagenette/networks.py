@@ -6,11 +6,12 @@ from icg_book.kit.intervals import wilson
 
 SMALL, LARGE = MODELS
 TWIN = "imagenette-resnet18-plain"
-NICK = {SMALL: "ResNet-18", TWIN: "ResNet-18, plain twin", LARGE: "ResNet-50"}
+GATED = "imagenette-resnet18-blocks"
+NICK = {SMALL: "ResNet-18", TWIN: "ResNet-18, plain twin", LARGE: "ResNet-50", GATED: "ResNet-18, gated"}
 
 
 def shipped_cards() -> dict[str, dict]:
-    """The card of each of the three networks that this copy of the book has, by the network's name."""
+    """The card of each of the four networks that this copy of the book has, by the network's name."""
     files = shipped()
     return {name: load_card(name) for name in NICK if f"weights/{name}.json" in files}
 

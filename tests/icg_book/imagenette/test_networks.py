@@ -3,12 +3,12 @@
 import pytest
 
 from icg_book.imagenette import networks
-from icg_book.imagenette.networks import LARGE, SMALL, TWIN, accuracy, first_stage
+from icg_book.imagenette.networks import GATED, LARGE, SMALL, TWIN, accuracy, first_stage
 
 
 def test_what_ships():
     cards, results = networks.shipped_cards(), networks.shipped_results()
-    assert list(cards) == list(networks.NICK) == [SMALL, TWIN, LARGE]
+    assert list(cards) == list(networks.NICK) == [SMALL, TWIN, LARGE, GATED]
     assert list(results) == [SMALL, LARGE]  # nobody asks the twin for maps
 
 

@@ -30,7 +30,7 @@ def test_networks(cards):
     cards[TWIN] = copy.deepcopy(cards[TWIN]) | {"device": "<cpu>"}
     made = tables.networks(cards, 0.824)
     rows = {name.strip(): values for name, *values in cells(made)}
-    assert len(rows) == 12 and all(len(values) == 4 for values in rows.values())
+    assert len(rows) == 12 and all(len(values) == 5 for values in rows.values())
     assert rows["accuracy"][-1] == "82.4%" and rows["accuracy"][0].startswith(
         f" {cards[SMALL]['metrics']['accuracy']['all']:.1%}"
     )
