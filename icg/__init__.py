@@ -18,6 +18,7 @@ from .attribution import (
     shapley_integrated_gradients,
     smoothgrad,
 )
+from .aware import make_certainty_aware
 from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapley_values
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "gradient",
     "integrated_certainty_gradients",
     "integrated_gradients",
+    "make_certainty_aware",
     "random_path_certainty_gradients",
     "shap_values",
     "shapley_integrated_gradients",
