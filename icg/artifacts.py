@@ -126,11 +126,21 @@ def shipped() -> list[str]:
 
 def load_card(name: str) -> dict:
     """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
-    path = find(f"weights/{name}.json")
+    path = _weights(name, ".json")
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError):
         raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
+
+
+def _weights(name: str, suffix: str) -> Path:
+    """The file of weights, or their card; ``name`` is one of the shipped ones or a path of weights of your own."""
+    if not str(name).endswith(".safetensors"):
+        return find(f"weights/{name}{suffix}")
+    path = Path(name).with_suffix(suffix)
+    if not path.is_file():
+        raise ArtifactError(f"{path} is not there; weights of your own are a .safetensors file with a card beside it")
+    return path
 
 
 def architecture(name: str | None) -> type[torch.nn.Module]:
@@ -152,7 +162,8 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     """A trained model in eval mode, verified against its card.
 
     Args:
-        name: e.g. "burnt-snacks"; ``python -m icg info`` lists them.
+        name: e.g. "burnt-snacks"; ``python -m icg info`` lists them. Or the path of weights of your own, which end in
+            ``.safetensors``, with their card beside them (``python -m icg train --images`` writes both).
 
     Raises:
         ArtifactError: unknown name; weights missing, cut short or altered; a card for another architecture.
@@ -162,7 +173,7 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     torch.Size([1, 2])
     """
     card = load_card(name)
-    path = find(f"weights/{name}.safetensors")
+    path = _weights(name, ".safetensors")
     try:
         make = architecture(card.get("architecture"))
     except ArtifactError as error:

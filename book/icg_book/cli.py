@@ -13,6 +13,7 @@ from icg_book.explain import explain
 from icg_book.kit.contenders import KEYS
 from icg_book.kit.records import provenance, round_to_half, save_model
 from icg_book.kit.trainings import Interrupted, train_stages
+from icg_book.own_network.training import train_on_folder
 from icg_book.repository import rewrite
 from icg_book.scenarios import TRAINED, scenario_of
 
@@ -65,6 +66,7 @@ REPRODUCED = {
         },
     ),
 }
+OF_IMAGES = ("images", "arch", "start", "size", "batch_size", "lr", "no_mirror", "skip_broken", "out")  # of train
 # Options whose text means something else.
 READ = {
     **dict.fromkeys(("methods", "parts", "arms"), _names),
@@ -77,11 +79,23 @@ READ = {
 
 def add_commands(commands) -> None:
     """Add the commands to argparse's subparsers; an entry point of ``icg.commands``."""
-    train = commands.add_parser("train", help="train a model of the book, or go on with it, and write weights and card")
-    train.add_argument("name", choices=[*TRAINED, *ALIASES])
+    train = commands.add_parser(
+        "train", help="train a model of the book, or one on pictures of yours, or go on with it; write weights and card"
+    )
+    train.add_argument("name", nargs="?", choices=[*TRAINED, *ALIASES], help="a model of the book")
+    own = train.add_argument_group("a network on pictures of yours")
+    own.add_argument("--images", type=Path, metavar="FOLDER", help="has train/CLASS/… and val/CLASS/…")
+    own.add_argument("--arch", metavar="NAME", help="a classifier of torchvision, e.g. resnet18, or timm/NAME")
+    own.add_argument("--start", type=Path, metavar="FILE", help="weights of the plain network to begin with")
+    own.add_argument("--size", type=int, help="side of the images in pixels (default: 96)")
+    own.add_argument("--batch-size", type=int, help="default: 64")
+    own.add_argument("--lr", type=float, help="default: 1e-3; with --start 3e-4")
+    own.add_argument("--no-mirror", action="store_true", default=None, help="for digits, text and the like")
+    own.add_argument("--skip-broken", action="store_true", default=None, help="do without files that can't be read")
+    own.add_argument("--out", type=Path, metavar="FILE", help="default: networks/FOLDER-ARCH.safetensors")
     train.add_argument("--steps", type=int, help="optimiser steps of each stage (default: the recipe's)")
     train.add_argument("--seed", type=int, default=0)
-    train.add_argument("--checkpoint", type=Path, help="default: runs/NAME-SEED.pt")
+    train.add_argument("--checkpoint", type=Path, help="default: runs/NAME-SEED.pt; with --images: beside --out")
     train.add_argument("--device", default="cpu", help="e.g. cuda; several: torchrun --nproc-per-node N -m icg train …")
     train.set_defaults(run=_train)
 
@@ -156,9 +170,50 @@ def _data_folder(options) -> Path:
 
 def _train(options, command: str) -> int:
     _threads(options)
+    given = [f"--{name.replace('_', '-')}" for name in OF_IMAGES if getattr(options, name) is not None]
+    if options.images is not None:
+        if options.name or options.data:
+            raise ValueError(f"expected --images FOLDER alone, got {options.name or '--data'} too")
+        return _train_on_images(options, command)
+    if options.name is None:
+        raise ValueError("expected the name of a model of the book, or --images FOLDER --arch NAME")
+    if given:
+        raise ValueError(f"{given[0]} is for pictures of yours: expected --images FOLDER")
     _data_folder(options)
     with processes_of_torchrun(_device(options.device)) as (device, rank):
         return _train_here(options, command, device, rank)
+
+
+def _train_on_images(options, command: str) -> int:
+    if options.arch is None:
+        raise ValueError("expected --arch NAME, e.g. resnet18")
+    out = options.out or Path("networks") / f"{options.images.resolve().name}-{options.arch.replace('/', '-')}"
+    if out.suffix != ".safetensors" and not out.is_dir():
+        out = out.with_name(f"{out.name}.safetensors")
+    chosen = {name: getattr(options, name) for name in ("steps", "size", "batch_size", "lr", "start", "checkpoint")}
+    try:
+        metrics = train_on_folder(
+            options.images,
+            out,
+            arch=options.arch,
+            **{name: value for name, value in chosen.items() if value is not None or name == "steps"},
+            seed=options.seed,
+            mirrored=not options.no_mirror,
+            skip_broken=bool(options.skip_broken),
+            device=_device(options.device),
+            join=lambda: processes_of_torchrun(options.device),
+            command=command,
+        )
+    except Interrupted as stop:
+        print(f"stopped; the same command goes on from {stop.checkpoint}")
+        return 130
+    if metrics is not None:
+        found, absence = metrics["accuracy"], metrics["absence"]["max"]
+        print(f"accuracy {found['all']:.4f} on {found['images']} validation pictures; at certainty 0 a probability")
+        print(
+            f"differs by up to {absence:.4f}, and is {metrics['neutrality']['all']:.4f} off its frequency; wrote {out}"
+        )
+    return 0
 
 
 def _train_here(options, command: str, device, rank: int) -> int:

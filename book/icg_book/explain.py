@@ -14,14 +14,15 @@ import torch
 from torch import Tensor
 
 from icg.arguments import check_one_of
-from icg.artifacts import atomic_write, find, load_model
+from icg.artifacts import atomic_write, find, load_card, load_model
 from icg.certainty import is_certainty_aware, join, split
 from icg.question import OUTPUTS, quiet
 from icg_book.kit import contenders
 from icg_book.kit.contenders import BASELINES, KEYS, OFFERED, Method
 from icg_book.kit.lab import attribute
-from icg_book.kit.pictures import open_picture, prepare
+from icg_book.kit.pictures import open_picture, prepare, resize
 from icg_book.kit.result_figures import picture_and_map
+from icg_book.own_network.folder import read_folder
 from icg_book.scenarios import scenario_of
 
 SAMPLES = 500  # training images for Expected Gradients and the mean baseline
@@ -46,8 +47,9 @@ def explain(
     """Say what the network sees in a picture, and write the picture, the attribution map and both together to ``out``.
 
     Args:
-        model: name of trained weights. scenario: module of :mod:`icg_book.scenarios` that names its classes and has
-            images for what needs them; default: the one that trains the network.
+        model: name of trained weights, or path of weights of your own.
+        scenario: module of :mod:`icg_book.scenarios` that names its classes and has images for what needs them;
+            default: the one that trains the network.
         method: of :data:`icg_book.kit.contenders.KEYS`. baseline: of Integrated Gradients.
         target: the class to explain, by name or number; the predicted one if not given.
         output: "probability", "log_probability" or "logit".
@@ -64,8 +66,10 @@ def explain(
     n, noise = _settings(chosen, baseline, steps, noise)
     _check_out(out, path)
     picture = open_picture(path)  # before the weights, which may have to be downloaded
-    network, shape = _network(model)
-    module = import_module(f"icg_book.scenarios.{scenario}") if scenario else scenario_of(model)
+    network, shape = trained(model)
+    module = (
+        import_module(f"icg_book.scenarios.{scenario}") if scenario else scenario_of(model) or Own(load_card(model))
+    )
     photo = prepare(picture, shape)
     for note in photo.notes:
         say(f"{path.name}: {note}")
@@ -110,6 +114,19 @@ def explain(
     say(f"wrote {out}")
 
 
+class Own:
+    """A network of your own in the place of a scenario: what its card says of its classes and pictures."""
+
+    def __init__(self, card: dict):
+        self.CLASSES, self.folder = tuple(card.get("classes", ())), card.get("training", {}).get("images")
+
+    def samples(self, n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+        if self.folder is None:
+            raise ValueError("there are no training images for this network; choose a method that needs none")
+        images = read_folder(Path(self.folder), shape[-1], skip_broken=True)["train"].images
+        return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
+
+
 def _settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
     """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them."""
     usual = {"--steps": method.settings.get(method.counted), "--noise": method.settings.get("noise")}
@@ -140,12 +157,18 @@ def _check_out(out: Path, photo: Path) -> None:
         raise ValueError(f"can't write to {out.parent}")
 
 
-def _network(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
-    """A trained network, and the shape ``(C, H, W)`` of its input without certainty."""
-    manifest = json.loads(find("manifest.json").read_text())
-    known = sorted(Path(file).stem for file in manifest if file.endswith(".safetensors"))
-    if name not in known:
-        raise ValueError(f"there are no weights {name!r}; there are {', '.join(known) or 'none'}")
+def trained(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
+    """A trained network, and the shape ``(C, H, W)`` of its input without certainty.
+
+    Args:
+        name: of weights that are shipped, or the path of weights of your own, which ends in ``.safetensors``.
+    """
+    if not name.endswith(".safetensors"):
+        manifest = json.loads(find("manifest.json").read_text())
+        known = sorted(Path(file).stem for file in manifest if file.endswith(".safetensors"))
+        if name not in known:
+            there = f"there are {', '.join(known) or 'none'}; those of your own are a path that ends in .safetensors"
+            raise ValueError(f"there are no weights {name!r}; {there}")
     network = load_model(name)
     channels, *size = network.input_shape
     if is_certainty_aware(network):
