@@ -137,12 +137,12 @@ def _first_convolution(model: nn.Module, inputs: Tensor) -> tuple[str | None, Te
     """The name of the convolution that takes ``inputs``, and the logits."""
     found = []
 
-    def look(name):
-        return lambda module, given: found.append(name) if given[0] is inputs or _same(given[0], inputs) else None
+    def look(module, given):
+        if given[0].shape == inputs.shape and torch.equal(given[0], inputs):
+            found.append(module)
 
-    plain = {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d) and m.groups == 1}
-    own = {name: m for name, m in plain.items() if "weight" in dict(m.named_parameters(recurse=False))}
-    handles = [module.register_forward_pre_hook(look(name)) for name, module in own.items()]
+    plain = {m: name for name, m in model.named_modules() if isinstance(m, nn.Conv2d) and m.groups == 1}
+    handles = [m.register_forward_pre_hook(look) for m in plain if "weight" in dict(m.named_parameters(recurse=False))]
     try:
         with quiet(model), torch.no_grad():
             logits = _logits(model(inputs))
@@ -155,11 +155,7 @@ def _first_convolution(model: nn.Module, inputs: Tensor) -> tuple[str | None, Te
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(inputs):
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ValueError(f"expected a model that returns logits (N, K), got {got}")
-    return (found[0] if found else None), logits
-
-
-def _same(a: Tensor, b: Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(a, b)
+    return (plain[found[0]] if found else None), logits
 
 
 def _logits(found):

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from icg.artifacts import atomic_write
+from icg.artifacts import atomic_write, claimed
 from icg_book.kit.downloads import cache_folder
-from icg_book.kit.jobs import claimed
 from icg_book.kit.pictures import open_picture, prepare
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"}
