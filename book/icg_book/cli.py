@@ -1,5 +1,6 @@
-"""The book's commands: ``python -m icg train | reproduce | explain | info | repository``."""
+"""The book's commands: ``python -m icg train | reproduce | explain | attribute | info | repository``."""
 
+import os
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from icg import artifacts
 from icg.question import OUTPUTS
 from icg.training import processes_of_torchrun
+from icg_book.attribute import BATCH, attribute_folder
 from icg_book.explain import explain
 from icg_book.kit.contenders import KEYS
 from icg_book.kit.records import provenance, round_to_half, save_model
@@ -135,14 +137,35 @@ def add_commands(commands) -> None:
     picture = commands.add_parser("explain", help="say what a network sees in a picture of yours, and draw where")
     picture.add_argument("photo", type=Path, help="a picture file; its middle is looked at")
     picture.add_argument("--out", type=Path, required=True, help="picture to write, e.g. map.png")
-    picture.add_argument("--model", default="imagenette-resnet18", help="default: %(default)s; info lists the others")
-    picture.add_argument("--method", choices=KEYS, default="icg", help="default: %(default)s")
-    picture.add_argument("--baseline", default="zero", help="of ig: zero, middle, mean, blurred, … (default: zero)")
-    picture.add_argument("--target", help="class to explain (default: the predicted one)")
-    picture.add_argument("--output", choices=OUTPUTS, default="probability", help="what is explained of it")
-    picture.add_argument("--steps", type=int, help="evaluations of the network (default: the method's)")
-    picture.add_argument("--noise", type=float, help="standard deviation; with icg: the mean of five noisy inputs")
     picture.set_defaults(run=_explain)
+
+    many = commands.add_parser(
+        "attribute", help="maps of all pictures in a folder; start it several times, or by torchrun, to share the work"
+    )
+    many.add_argument("folder", type=Path, help="of picture files, at any depth; the middle of each is looked at")
+    many.add_argument(
+        "--out", type=Path, required=True, help="folder for maps and index.json; goes on with what is there"
+    )
+    many.set_defaults(run=_attribute)
+    for sub in (picture, many):
+        sub.add_argument(
+            "--model",
+            default="imagenette-resnet18",
+            help="default: %(default)s; info lists the others. Or a .safetensors file that `train --images` wrote",
+        )
+        sub.add_argument("--method", choices=KEYS, default="icg", help="default: %(default)s")
+        sub.add_argument("--baseline", default="zero", help="of ig: zero, middle, mean, blurred, … (default: zero)")
+        sub.add_argument("--target", help="class to explain (default: the predicted one)")
+        sub.add_argument("--output", choices=OUTPUTS, default="probability", help="what is explained of it")
+        sub.add_argument("--steps", type=int, help="evaluations of the network (default: the method's)")
+        sub.add_argument("--noise", type=float, help="standard deviation; with icg: the mean of five noisy inputs")
+    many.add_argument("--overlay", action="store_true", help="draw each map over its picture, too, into OUT/overlays")
+    many.add_argument("--blurred", action="store_true", help="with --overlay: draw the maps blurred")
+    many.add_argument("--skip-broken", action="store_true", help="do without files that can't be read")
+    many.add_argument("--batch-size", type=int, default=BATCH, help="pictures at once (default: %(default)s)")
+    many.add_argument("--workers", type=int, default=0, help="processes that decode pictures (default: %(default)s)")
+    many.add_argument("--device", default="cpu", help="e.g. cuda; with torchrun each process takes its own")
+    many.add_argument("--threads", type=int, help="CPU threads; give each of several processes one")
 
     info = commands.add_parser("info", help="list models and results, and where they are")
     info.set_defaults(run=_info)
@@ -261,9 +284,26 @@ def _reproduce(options, command: str) -> int:
 
 
 def _explain(options, command: str) -> int:
+    explain(options.photo, options.out, **_chosen(options))
+    return 0
+
+
+def _chosen(options) -> dict:
+    """What is asked of one picture, or of many."""
     names = ("method", "baseline", "target", "output", "steps", "noise")
-    chosen = {name: getattr(options, name) for name in names}
-    explain(options.photo, options.out, model=ALIASES.get(options.model, options.model), **chosen)
+    return {"model": ALIASES.get(options.model, options.model), **{name: getattr(options, name) for name in names}}
+
+
+def _attribute(options, command: str) -> int:
+    _threads(options)
+    device = _device(options.device)
+    if device.type == "cuda" and "LOCAL_RANK" in os.environ:
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+    names = ("overlay", "blurred", "skip_broken", "batch_size", "workers")
+    more = {name: getattr(options, name) for name in names}
+    index = attribute_folder(options.folder, options.out, device=device, **_chosen(options), **more)
+    if os.environ.get("RANK", "0") == "0":
+        print(f"{index['inputs']} maps are in {options.out}")
     return 0
 
 

@@ -63,7 +63,7 @@ def explain(
     check_one_of("baseline", baseline, BASELINES)
     check_one_of("output", output, OUTPUTS)
     chosen = contenders.find(method, baseline)
-    n, noise = _settings(chosen, baseline, steps, noise)
+    n, noise = settings(chosen, baseline, steps, noise)
     _check_out(out, path)
     picture = open_picture(path)  # before the weights, which may have to be downloaded
     network, shape = trained(model)
@@ -73,17 +73,12 @@ def explain(
     photo = prepare(picture, shape)
     for note in photo.notes:
         say(f"{path.name}: {note}")
-    if not is_certainty_aware(network):
-        if chosen.certainty:
-            others = ", ".join(dict.fromkeys(other.key for other in OFFERED if not other.certainty))
-            raise ValueError(f"{model} knows no certainty: expected --method to be one of {others}, got {method!r}")
-        network = _with_certainty(network)
+    network = with_certainty(network, chosen, model)
 
     with quiet(network), torch.no_grad():
         p = network(join(photo.values)).softmax(1)[0]
-    classes = getattr(module, "CLASSES", ())
-    classes = classes if len(classes) == len(p) else tuple(str(k) for k in range(len(p)))
-    number = _class(target, classes, int(p.argmax()))
+    classes = class_names(module, len(p))
+    number = class_number(target, classes, int(p.argmax()))
     first, second = p.topk(2).indices.tolist()
     known = f"({model}, {len(p)} classes)"
     say(f"{path.name}: {classes[first]}, {p[first]:.1%}; next {classes[second]}, {p[second]:.1%} {known}")
@@ -114,6 +109,17 @@ def explain(
     say(f"wrote {out}")
 
 
+def trainer(model: str):
+    """What trained a network: a module of :mod:`icg_book.scenarios`, or an :class:`Own` for weights of your own."""
+    return Own(load_card(model)) if model.endswith(".safetensors") else scenario_of(model)
+
+
+def class_names(module, n: int) -> tuple[str, ...]:
+    """Names of ``n`` classes: the module's, if it has as many, or their numbers."""
+    names = getattr(module, "CLASSES", ())
+    return names if len(names) == n else tuple(map(str, range(n)))
+
+
 class Own:
     """A network of your own in the place of a scenario: what its card says of its classes and pictures."""
 
@@ -127,8 +133,12 @@ class Own:
         return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
 
 
-def _settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
-    """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them."""
+def settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
+    """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them.
+
+    Raises:
+        ValueError: what the method doesn't take.
+    """
     usual = {"--steps": method.settings.get(method.counted), "--noise": method.settings.get("noise")}
     for name, value in (("--steps", steps), ("--noise", noise)):
         if value is not None and usual[name] is None:
@@ -178,8 +188,17 @@ def trained(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
     return network, (channels, *size)
 
 
-def _with_certainty(network) -> Callable[[Tensor], Tensor]:
-    """A plain network as one that is given a certainty, and does nothing with it."""
+def with_certainty(network, method: Method, name: str) -> Callable[[Tensor], Tensor]:
+    """A network for a method; a plain one becomes one that is given a certainty, and does nothing with it.
+
+    Raises:
+        ValueError: the method needs a certainty that the network ``name`` doesn't know.
+    """
+    if is_certainty_aware(network):
+        return network
+    if method.certainty:
+        others = ", ".join(dict.fromkeys(other.key for other in OFFERED if not other.certainty))
+        raise ValueError(f"{name} knows no certainty: expected --method to be one of {others}, got {method.key!r}")
 
     def model(joined: Tensor) -> Tensor:
         return network(split(joined)[0])
@@ -188,7 +207,8 @@ def _with_certainty(network) -> Callable[[Tensor], Tensor]:
     return model
 
 
-def _class(target: str | None, classes: tuple[str, ...], predicted: int) -> int:
+def class_number(target: str | None, classes: tuple[str, ...], predicted: int) -> int:
+    """The class that is meant by its name or its number, as text; ``predicted`` if none is."""
     if target is None:
         return predicted
     names = [name.casefold() for name in classes]

@@ -109,7 +109,7 @@ def read_folder(folder: Path, size: int, *, skip_broken: bool = False, progress:
         if not bool(good.all()):
             images, labels = images[good], labels[good]
         names = [f"{path.relative_to(folder)} {path.stat().st_size}" for path, _ in files if str(path) not in bad]
-        found[split] = Pictures(images, labels, classes, _digest(*names), bad)
+        found[split] = Pictures(images, labels, classes, digest_of(*names), bad)
     if broken and not skip_broken:
         reasons = "; ".join(list(broken.values())[:LISTED])
         more = f"; and {len(broken) - LISTED} more" if len(broken) > LISTED else ""
@@ -130,7 +130,7 @@ def decoded(
     """
     stats = [(path.resolve(), path.stat()) for path in paths]
     # The name says which files it was made from: other ones, or changed ones, never meet this cache.
-    digest = _digest(size, *(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
+    digest = digest_of(size, *(f"{path} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats))
     cache, shape = cache_folder() / f"own-{size}-{digest[:20]}.npy", (len(paths), size, size, 3)
     while (found := _kept(cache, shape)) is None:
         with claimed(cache) as mine:  # several processes may begin together
@@ -164,7 +164,8 @@ def _kept(cache: Path, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, str]] 
     return (torch.from_numpy(images), broken) if images.shape == shape else None
 
 
-def _digest(*words) -> str:
+def digest_of(*words) -> str:
+    """SHA-256 of some words, a line each."""
     text = "\n".join(map(str, words))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
