@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, damage, deletion, fairness, measures, shapley, training
+from . import artifacts, baselines, certainty, damage, datasets, deletion, fairness, measures, shapley, training
 from .attribution import (
     block_path_certainty_gradients,
     expected_certainty_gradients,
@@ -27,6 +27,7 @@ __all__ = [
     "baselines",
     "certainty",
     "damage",
+    "datasets",
     "deletion",
     "fairness",
     "measures",

@@ -1,7 +1,7 @@
 """``python -m icg attribute FOLDER``: maps of all pictures in a folder, by any number of processes.
 
-What :mod:`icg_book.explain` does for one picture, :mod:`icg.datasets` does with it for many: shards, and an index. Read a
-map by ``icg.datasets.read(OUT, "cats/1.jpg")["maps"]``.
+What :mod:`icg_book.explain` does for one picture, :mod:`icg.datasets` does with it for many: shards, and an index.
+``icg.datasets.read(OUT, "cats/1.jpg")["maps"]`` reads a map.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""``python -m icg attribute FOLDER``: the maps are those of explain; broken files, options and folders are looked at."""
+"""``python -m icg attribute FOLDER``: the maps of explain, and what is wrong with files and options."""
 
 import json
 import os
