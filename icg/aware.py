@@ -100,20 +100,18 @@ def make_certainty_aware(
     >>> make_certainty_aware(network, (3, 8, 8))(torch.zeros(1, 4, 8, 8)).shape
     torch.Size([1, 2])
     """
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"expected a torch.nn.Module, got {type(model).__name__}")
-    if is_certainty_aware(model):
-        raise ValueError(f"expected a model without certainty, got {type(model).__name__}, which has one already")
-    if how not in (None, "convolution", "adapter"):
-        raise ValueError(f"expected how to be 'convolution' or 'adapter', got {how!r}")
-    if len(input_shape) != 3 or min(input_shape) < 1:
-        raise ValueError(f"expected input_shape (C, H, W), got {input_shape!r}")
-    c = input_shape[0]
-    if front < 2 * c:
-        raise ValueError(f"expected front >= 2 C = {2 * c}, got {front}")
+    c, kind = input_shape[0], type(model).__name__
     mean, std = (torch.as_tensor(x, dtype=torch.float32).flatten() for x in (mean, std))
-    if len(mean) not in (1, c) or len(std) not in (1, c) or (std <= 0).any():
-        raise ValueError(f"expected mean and std > 0 to be numbers or {c} of them, got {len(mean)} and {len(std)}")
+    for ok, expected, got in (
+        (isinstance(model, nn.Module), "a torch.nn.Module", kind),
+        (not is_certainty_aware(model), "a model without certainty", f"{kind}, which has one already"),
+        (how in (None, "convolution", "adapter"), "how to be 'convolution' or 'adapter'", repr(how)),
+        (len(input_shape) == 3 and min(input_shape) > 0, "input_shape (C, H, W)", input_shape),
+        (front >= 2 * c, f"front >= 2 C = {2 * c}", front),
+        ({len(mean), len(std)} <= {1, c} and (std > 0).all(), f"mean and std > 0, one or {c}", f"{mean}, {std}"),
+    ):
+        if not ok:
+            raise ValueError(f"expected {expected}, got {got}")
     mean, std = (x.expand(c).clone().view(c, 1, 1) for x in (mean, std))
     like = next(model.parameters(), torch.empty(0))
     probe = torch.rand(2, *input_shape, generator=torch.Generator().manual_seed(0)).to(like)
@@ -128,8 +126,8 @@ def make_certainty_aware(
         except Exception:
             pass
     if how == "convolution":
-        found = "has no convolution that takes the input" if name is None else f"takes its input not by {name!r} alone"
-        raise ValueError(f"{type(model).__name__} {found}: expected how='adapter'")
+        found = "no convolution takes the input" if name is None else f"the input is taken not by {name!r} alone"
+        raise ValueError(f"{found} of {kind}: expected how='adapter'")
     return CertaintyAware(deepcopy(model), input_shape, mean, std, front, None)
 
 

@@ -73,7 +73,7 @@ def attribute_dataset(
 
     options = {name: getattr(loader, name) for name in KEPT}
     try:
-        with tqdm(total=n, initial=shard * sum(map(_done, paths)), unit="input", disable=not progress) as bar:
+        with tqdm(total=n, initial=min(n, shard * sum(map(_done, paths))), unit="input", disable=not progress) as bar:
             while not all(map(_done, paths)):
                 for batch in DataLoader(loader.dataset, batch_sampler=claims(), **options):
                     k, length, ends = waiting.popleft()
