@@ -32,7 +32,7 @@ def _gate_cases(seed: int) -> list[tuple]:
 
 check_gate = Values(
     task="``function(values (N, C, ...), certainty (N, 1, ...)) -> (N, C + 1, ...)``: what the front may see.",
-    stub="my_gate",
+    stub="my_gated",
     reference=_gate,
     cases=_gate_cases,
     returns="the gated values, then the certainty, (N, C + 1, ...)",
