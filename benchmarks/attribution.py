@@ -1,7 +1,7 @@
 """Speed, memory and accuracy of the attribution engine, as ratios in one process.
 
     make bench                                   # everything
-    python benchmarks/attribution.py speed       # one part: speed, methods, overhead, imports, memory, convergence
+    python benchmarks/attribution.py speed       # one part: speed, methods, overhead, datasets, imports, memory, …
 
 The floor is the same number of bare forward + backward passes to the input, with frozen parameters, channels-last, at
 the best batch size found. Contestants take turns and the best of several rounds counts, so that a busy machine slows
@@ -13,6 +13,7 @@ import gc
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from functools import partial
 from pathlib import Path
@@ -193,6 +194,27 @@ def methods(device, rounds) -> list[tuple]:
     return [(f"Burnt Snacks net, 64 evaluations: {name} / floor", times[name] / base, None) for name in calls]
 
 
+def datasets(device, rounds) -> list[tuple]:
+    """A data set in shards on the disk, beside the same batches of the bare engine, whose maps are thrown away."""
+    torch.manual_seed(0)
+    model = BurntSnacksNet().eval().to(device, memory_format=torch.channels_last).requires_grad_(False)
+    images = torch.rand(128, 1, 50, 50)
+    loader = torch.utils.data.DataLoader(images, batch_size=16)
+
+    def attribute(batch):
+        joined = icg.certainty.join(batch.to(device))
+        return icg.integrated_certainty_gradients(model, joined, target=0, n_steps=16)
+
+    def whole():
+        with tempfile.TemporaryDirectory() as folder:
+            icg.datasets.attribute_dataset(attribute, loader, folder, key={}, batches=2, progress=False)
+
+    contestants = {"bare": lambda: [attribute(batch) for batch in images.split(16)], "whole": whole}
+    times = best_times(contestants, 2 * rounds, device)
+    what = "128 images in four shards on the disk / the same batches of the bare engine"
+    return [(what, times["whole"] / times["bare"], 1 / 0.95)]
+
+
 def imports(device, rounds) -> list[tuple]:
     """What ``import icg`` costs beside ``import torch``, each in processes of its own that take turns."""
 
@@ -348,6 +370,7 @@ PARTS = {
     "speed": speed,
     "methods": methods,
     "overhead": overhead,
+    "datasets": datasets,
     "imports": imports,
     "memory": memory,
     "convergence": convergence,

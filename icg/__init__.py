@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, damage, deletion, fairness, measures, shapley, training
+from . import artifacts, baselines, certainty, damage, datasets, deletion, fairness, measures, shapley, training
 from .attribution import (
     block_path_certainty_gradients,
     expected_certainty_gradients,
@@ -18,6 +18,7 @@ from .attribution import (
     shapley_integrated_gradients,
     smoothgrad,
 )
+from .aware import make_certainty_aware
 from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapley_values
 
 __version__ = "0.1.0"
@@ -26,6 +27,7 @@ __all__ = [
     "baselines",
     "certainty",
     "damage",
+    "datasets",
     "deletion",
     "fairness",
     "measures",
@@ -39,6 +41,7 @@ __all__ = [
     "gradient",
     "integrated_certainty_gradients",
     "integrated_gradients",
+    "make_certainty_aware",
     "random_path_certainty_gradients",
     "shap_values",
     "shapley_integrated_gradients",

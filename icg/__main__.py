@@ -12,6 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     A command's parser sets ``run``, which is called with the parsed options and the command line as one text.
     """
+    for stream in (sys.stdout, sys.stderr):  # names and texts that the terminal can't encode are no errors
+        getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")
     parser = _Parser(prog="python -m icg", description="Fair attribution, and the book about it.")
     commands = parser.add_subparsers(required=True, metavar="command")
     for entry in entry_points(group=COMMANDS):

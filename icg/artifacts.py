@@ -8,6 +8,7 @@ and every weights file has a card: a JSON file that says how it was made.
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -45,6 +46,30 @@ def atomic_write(path: Path):
         temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def claimed(path: Path) -> Iterator[bool]:
+    """A block for one process at a time; gives False to one that comes while another is in it.
+
+    Args:
+        path: of what the work is saved in. The system ends the claim with the process, however that ends.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: there each process would have to be told what is its own
+        yield True
+        return
+    mine, lock = True, path.with_name(f".{path.name}.lock")
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mine = False
+        except OSError:  # a file system without locks
+            pass
+        yield mine
+
+
 def sha256(path: Path) -> str:
     """SHA-256 of a file, in hex."""
     digest = hashlib.sha256()
@@ -80,34 +105,54 @@ def find(name: str) -> Path:
         return path
     import pooch
 
-    cache = pooch.os_cache("icg")
-    path = _retrieve("manifest.json", None, cache)
-    if name == "manifest.json":
-        return path
+    cache = Path(pooch.os_cache("icg"))
     try:
-        manifest = json.loads(path.read_text())
-    except json.JSONDecodeError:
-        raise ArtifactError(f"the manifest at {data_url()} is not JSON; is that the address of data/?") from None
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArtifactError(f"can't make the folder {cache} for downloads: {error}") from None
+    manifest = _manifest(cache)
+    if name == "manifest.json":
+        return cache / name
     if name not in manifest:
         raise ArtifactError(f"{name} is not in the manifest at {data_url()}; it has {', '.join(sorted(manifest))}")
-    return _retrieve(name, manifest[name], cache)
+    return _retrieve(name, f"sha256:{manifest[name]}", name, cache)
 
 
-def _retrieve(name: str, digest: str | None, cache: Path) -> Path:
+def _manifest(cache: Path) -> dict:
+    """The manifest, fetched anew each time: it says whether the rest is still right. If that fails, the last good one.
+
+    An answer takes its place only if it is a manifest, and not the page of a hotel's network.
+    """
+    kept, fresh = cache / "manifest.json", cache / "manifest.json.new"
+    try:
+        fresh.unlink(missing_ok=True)
+        found = _parsed(_retrieve(kept.name, None, fresh.name, cache))
+        os.replace(fresh, kept)
+        return found
+    except (ArtifactError, OSError) as error:
+        if kept.exists():
+            return _parsed(kept)
+        raise ArtifactError(error) from None
+
+
+def _parsed(path: Path) -> dict:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if {len(bytes.fromhex(digest)) for digest in found.values()} == {32}:
+            return found
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise ArtifactError(f"the manifest at {data_url()} is not JSON of checksums; is that the address of data/?")
+
+
+def _retrieve(name: str, known: str | None, file: str, cache: Path) -> Path:
     import pooch
 
     url = f"{data_url()}/{name}"
     pooch.get_logger().setLevel("WARNING")
-    fresh = f"{name}.new"  # the manifest is fetched anew each time: it says whether the rest is still right
     try:
-        if digest is None:
-            (Path(cache) / fresh).unlink(missing_ok=True)
-            os.replace(pooch.retrieve(url, None, fname=fresh, path=cache, progressbar=False), Path(cache) / name)
-            return Path(cache) / name
-        return Path(pooch.retrieve(url, f"sha256:{digest}", name, cache, progressbar=name.endswith(".safetensors")))
+        return Path(pooch.retrieve(url, known, fname=file, path=cache, progressbar=name.endswith(".safetensors")))
     except Exception as error:
-        if digest is None and (Path(cache) / name).exists():
-            return Path(cache) / name  # without a network, what was downloaded before is still good
         why = "is this computer online?" if "Max retries" in str(error) else f"{type(error).__name__}: {error}"
         raise ArtifactError(f"could not download {url}: {why}".splitlines()[0]) from None
 
@@ -126,11 +171,21 @@ def shipped() -> list[str]:
 
 def load_card(name: str) -> dict:
     """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
-    path = find(f"weights/{name}.json")
+    path = _weights(name, ".json")
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError):
         raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
+
+
+def _weights(name: str, suffix: str) -> Path:
+    """The file of weights, or their card; ``name`` is one of the shipped ones or a path of weights of your own."""
+    if not str(name).endswith(".safetensors"):
+        return find(f"weights/{name}{suffix}")
+    path = Path(name).with_suffix(suffix)
+    if not path.is_file():
+        raise ArtifactError(f"{path} is not there; weights of your own are a .safetensors file with a card beside it")
+    return path
 
 
 def architecture(name: str | None) -> type[torch.nn.Module]:
@@ -152,7 +207,8 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     """A trained model in eval mode, verified against its card.
 
     Args:
-        name: e.g. "burnt-snacks"; ``python -m icg info`` lists them.
+        name: e.g. "burnt-snacks"; ``python -m icg info`` lists them. Or the path of weights of your own, which end in
+            ``.safetensors``, with their card beside them (``python -m icg train --images`` writes both).
 
     Raises:
         ArtifactError: unknown name; weights missing, cut short or altered; a card for another architecture.
@@ -162,7 +218,7 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     torch.Size([1, 2])
     """
     card = load_card(name)
-    path = find(f"weights/{name}.safetensors")
+    path = _weights(name, ".safetensors")
     try:
         make = architecture(card.get("architecture"))
     except ArtifactError as error:

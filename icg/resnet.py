@@ -5,6 +5,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .aware import IMAGENET_MEAN, IMAGENET_STD, open_front
+
 
 class CertaintyResNet(nn.Module):
     """A torchvision ResNet that takes a certainty (paper, A.4.1): see :func:`certainty_resnet`.
@@ -65,7 +67,6 @@ class CertaintyResNet(nn.Module):
         return self.resnet(self.front(joined).relu())
 
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GATE = 2.7  # more than any normalised colour: (1 - 0.406) / 0.225 = 2.64
 
 
@@ -119,14 +120,7 @@ def certainty_resnet(
             f"the checkpoint tells {classes} classes apart: expected num_classes={classes}, got {num_classes}; "
             "for a fresh last layer leave fc.weight and fc.bias out of the state dict"
         )
-    with torch.no_grad():
-        # relu(x) - relu(-x) = x, and both are 0 where the stem pads with 0. The gate is closed at certainty 0.
-        signs = torch.cat([torch.eye(3), -torch.eye(3)])
-        model.front.weight[:6] = torch.cat([signs, torch.full((6, 1), GATE)], dim=1).view(6, 4, 1, 1)
-        model.front.bias[:6] = -GATE
-        model.resnet.conv1.weight.zero_()  # what the other channels bring is to be learnt
-        model.resnet.conv1.weight[:, :6] = torch.cat([stem, -stem], dim=1)
-    state["conv1.weight"] = model.resnet.conv1.weight
+    state["conv1.weight"] = open_front(model.front, stem, GATE)
     try:
         model.resnet.load_state_dict(state)
     except RuntimeError as error:

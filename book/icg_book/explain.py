@@ -14,14 +14,15 @@ import torch
 from torch import Tensor
 
 from icg.arguments import check_one_of
-from icg.artifacts import atomic_write, find, load_model
+from icg.artifacts import atomic_write, find, load_card, load_model
 from icg.certainty import is_certainty_aware, join, split
 from icg.question import OUTPUTS, quiet
 from icg_book.kit import contenders
 from icg_book.kit.contenders import BASELINES, KEYS, OFFERED, Method
 from icg_book.kit.lab import attribute
-from icg_book.kit.pictures import open_picture, prepare
+from icg_book.kit.pictures import open_picture, prepare, resize
 from icg_book.kit.result_figures import picture_and_map
+from icg_book.own_network.folder import read_folder
 from icg_book.scenarios import scenario_of
 
 SAMPLES = 500  # training images for Expected Gradients and the mean baseline
@@ -46,8 +47,9 @@ def explain(
     """Say what the network sees in a picture, and write the picture, the attribution map and both together to ``out``.
 
     Args:
-        model: name of trained weights. scenario: module of :mod:`icg_book.scenarios` that names its classes and has
-            images for what needs them; default: the one that trains the network.
+        model: name of trained weights, or path of weights of your own.
+        scenario: module of :mod:`icg_book.scenarios` that names its classes and has images for what needs them;
+            default: the one that trains the network.
         method: of :data:`icg_book.kit.contenders.KEYS`. baseline: of Integrated Gradients.
         target: the class to explain, by name or number; the predicted one if not given.
         output: "probability", "log_probability" or "logit".
@@ -61,25 +63,22 @@ def explain(
     check_one_of("baseline", baseline, BASELINES)
     check_one_of("output", output, OUTPUTS)
     chosen = contenders.find(method, baseline)
-    n, noise = _settings(chosen, baseline, steps, noise)
+    n, noise = settings(chosen, baseline, steps, noise)
     _check_out(out, path)
     picture = open_picture(path)  # before the weights, which may have to be downloaded
-    network, shape = _network(model)
-    module = import_module(f"icg_book.scenarios.{scenario}") if scenario else scenario_of(model)
+    network, shape = trained(model)
+    module = (
+        import_module(f"icg_book.scenarios.{scenario}") if scenario else scenario_of(model) or Own(load_card(model))
+    )
     photo = prepare(picture, shape)
     for note in photo.notes:
         say(f"{path.name}: {note}")
-    if not is_certainty_aware(network):
-        if chosen.certainty:
-            others = ", ".join(dict.fromkeys(other.key for other in OFFERED if not other.certainty))
-            raise ValueError(f"{model} knows no certainty: expected --method to be one of {others}, got {method!r}")
-        network = _with_certainty(network)
+    network = with_certainty(network, chosen, model)
 
     with quiet(network), torch.no_grad():
         p = network(join(photo.values)).softmax(1)[0]
-    classes = getattr(module, "CLASSES", ())
-    classes = classes if len(classes) == len(p) else tuple(str(k) for k in range(len(p)))
-    number = _class(target, classes, int(p.argmax()))
+    classes = class_names(module, len(p))
+    number = class_number(target, classes, int(p.argmax()))
     first, second = p.topk(2).indices.tolist()
     known = f"({model}, {len(p)} classes)"
     say(f"{path.name}: {classes[first]}, {p[first]:.1%}; next {classes[second]}, {p[second]:.1%} {known}")
@@ -110,8 +109,36 @@ def explain(
     say(f"wrote {out}")
 
 
-def _settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
-    """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them."""
+def trainer(model: str):
+    """What trained a network: a module of :mod:`icg_book.scenarios`, or an :class:`Own` for weights of your own."""
+    return Own(load_card(model)) if model.endswith(".safetensors") else scenario_of(model)
+
+
+def class_names(module, n: int) -> tuple[str, ...]:
+    """Names of ``n`` classes: the module's, if it has as many, or their numbers."""
+    names = getattr(module, "CLASSES", ())
+    return names if len(names) == n else tuple(map(str, range(n)))
+
+
+class Own:
+    """A network of your own in the place of a scenario: what its card says of its classes and pictures."""
+
+    def __init__(self, card: dict):
+        self.CLASSES, self.folder = tuple(card.get("classes", ())), card.get("training", {}).get("images")
+
+    def samples(self, n: int, shape: tuple[int, int, int], *, generator: torch.Generator) -> Tensor:
+        if self.folder is None:
+            raise ValueError("there are no training images for this network; choose a method that needs none")
+        images = read_folder(Path(self.folder), shape[-1], skip_broken=True)["train"].images
+        return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
+
+
+def settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
+    """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them.
+
+    Raises:
+        ValueError: what the method doesn't take.
+    """
     usual = {"--steps": method.settings.get(method.counted), "--noise": method.settings.get("noise")}
     for name, value in (("--steps", steps), ("--noise", noise)):
         if value is not None and usual[name] is None:
@@ -140,12 +167,18 @@ def _check_out(out: Path, photo: Path) -> None:
         raise ValueError(f"can't write to {out.parent}")
 
 
-def _network(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
-    """A trained network, and the shape ``(C, H, W)`` of its input without certainty."""
-    manifest = json.loads(find("manifest.json").read_text())
-    known = sorted(Path(file).stem for file in manifest if file.endswith(".safetensors"))
-    if name not in known:
-        raise ValueError(f"there are no weights {name!r}; there are {', '.join(known) or 'none'}")
+def trained(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
+    """A trained network, and the shape ``(C, H, W)`` of its input without certainty.
+
+    Args:
+        name: of weights that are shipped, or the path of weights of your own, which ends in ``.safetensors``.
+    """
+    if not name.endswith(".safetensors"):
+        manifest = json.loads(find("manifest.json").read_text())
+        known = sorted(Path(file).stem for file in manifest if file.endswith(".safetensors"))
+        if name not in known:
+            there = f"there are {', '.join(known) or 'none'}; those of your own are a path that ends in .safetensors"
+            raise ValueError(f"there are no weights {name!r}; {there}")
     network = load_model(name)
     channels, *size = network.input_shape
     if is_certainty_aware(network):
@@ -155,8 +188,17 @@ def _network(name: str) -> tuple[torch.nn.Module, tuple[int, int, int]]:
     return network, (channels, *size)
 
 
-def _with_certainty(network) -> Callable[[Tensor], Tensor]:
-    """A plain network as one that is given a certainty, and does nothing with it."""
+def with_certainty(network, method: Method, name: str) -> Callable[[Tensor], Tensor]:
+    """A network for a method; a plain one becomes one that is given a certainty, and does nothing with it.
+
+    Raises:
+        ValueError: the method needs a certainty that the network ``name`` doesn't know.
+    """
+    if is_certainty_aware(network):
+        return network
+    if method.certainty:
+        others = ", ".join(dict.fromkeys(other.key for other in OFFERED if not other.certainty))
+        raise ValueError(f"{name} knows no certainty: expected --method to be one of {others}, got {method.key!r}")
 
     def model(joined: Tensor) -> Tensor:
         return network(split(joined)[0])
@@ -165,7 +207,8 @@ def _with_certainty(network) -> Callable[[Tensor], Tensor]:
     return model
 
 
-def _class(target: str | None, classes: tuple[str, ...], predicted: int) -> int:
+def class_number(target: str | None, classes: tuple[str, ...], predicted: int) -> int:
+    """The class that is meant by its name or its number, as text; ``predicted`` if none is."""
     if target is None:
         return predicted
     names = [name.casefold() for name in classes]

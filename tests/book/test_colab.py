@@ -33,7 +33,14 @@ ROOT = Path(__file__).resolve().parents[2]
 CHAPTERS = chapter_files(ROOT)
 CHAPTER = ROOT / "book" / "burnt_snacks.ipynb"
 SMALL = ("safetensors", "pooch", "tqdm")  # what a notebook service may lack
-KEPT = {"torch", "torchvision", "numpy", "matplotlib", "ipywidgets"}  # what it has, and what must stay as it is
+KEPT = {
+    "torch",
+    "torchvision",
+    "numpy",
+    "matplotlib",
+    "ipywidgets",
+    "scikit-learn",
+}  # what it has, and what must stay as it is
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
 OWNER, NAME = REPOSITORY.removeprefix("https://github.com/").split("/")
 SITE = f"https://{OWNER}.github.io/{NAME}"

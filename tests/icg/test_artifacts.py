@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from icg import artifacts
-from icg.artifacts import ArtifactError, find, load_card, load_model, load_result, sha256
+from icg.artifacts import ArtifactError, claimed, find, load_card, load_model, load_result, sha256
 from icg.models import ARCHITECTURES, BurntSnacksNet
 from icg_book.kit import records
 from icg_book.kit.records import save_model, write_result
@@ -218,12 +218,45 @@ def test_a_file_that_does_not_match_the_manifest_is_refused(remote, ending):
 
 
 def test_a_server_without_the_file_or_the_manifest(remote):
-    _, data, _ = remote
+    _, data, cache = remote
     (data / f"weights/{NAME}.safetensors").unlink()
     refused(lambda: load_model(NAME), "could not download", "404")
     refused(lambda: load_model("fried-snacks"), "fried-snacks", "not in the manifest")
-    (data / "manifest.json").write_text("<html>Page not found</html>")
-    refused(lambda: load_model(NAME), "manifest", "not JSON")
+    (cache / "manifest.json").unlink()
+    for page in ("<html>Page not found</html>", "[]", '{"login": "please"}', "{}", "\xff"):
+        (data / "manifest.json").write_text(page, "latin-1")
+        refused(lambda: load_model(NAME), "manifest", "not JSON")
+    assert not (cache / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("page", ["<html>Log in to the hotel's network</html>", '{"login": "please"}', "{}", ""])
+def test_the_page_of_a_captive_portal_does_not_replace_a_good_manifest(remote, page):
+    server, data, cache = remote
+    load_model(NAME)
+    good = (cache / "manifest.json").read_bytes()
+    (data / "manifest.json").write_text(page)
+    load_model(NAME)
+    assert load_result(NAME) == {"rows": [1, 2]}
+    assert (cache / "manifest.json").read_bytes() == good
+    server.stop()
+    load_model(NAME)
+
+
+def test_a_cache_that_cannot_be_made_is_not_blamed_on_the_download(remote):
+    server, _, cache = remote
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.write_text("a file")
+    refused(lambda: load_model(NAME), f"^can't make the folder {cache} for downloads: ")
+    assert not server.weights()
+
+
+def test_weights_of_ones_own_are_found_by_their_path(tmp_path):
+    path = tmp_path / "own" / "snacks.safetensors"
+    records.write_model(BurntSnacksNet(), path, metrics={})
+    assert load_card(str(path))["name"] == "snacks"
+    assert load_model(path)(torch.zeros(1, 2, 50, 50)).shape == (1, 2)
+    path.with_suffix(".json").unlink()
+    refused(lambda: load_model(str(path)), r"snacks.json is not there; weights of your own are a .safetensors file")
 
 
 def test_no_server_gives_one_clear_error(remote):
@@ -251,6 +284,17 @@ def test_without_a_mirror_the_address_is_the_repositorys_own(monkeypatch):
     monkeypatch.delenv("ICG_DATA_URL", raising=False)
     monkeypatch.setattr(artifacts, "REPOSITORY", "https://github.com/somebody/something")
     assert artifacts.data_url() == f"https://raw.githubusercontent.com/somebody/something/{artifacts.BRANCH}/data"
+
+
+def test_work_is_claimed_by_one_at_a_time(tmp_path):
+    path = tmp_path / "folder" / "numbers.pt"
+    with claimed(path) as first, claimed(path) as second, claimed(path.with_name("others.pt")) as other:
+        assert (first, second, other) == (True, False, True)
+    with pytest.raises(KeyboardInterrupt), claimed(path):
+        raise KeyboardInterrupt
+    with claimed(path) as again:
+        assert again
+    assert not path.exists()
 
 
 # ---- what the repository ships

@@ -1,14 +1,17 @@
 """The command line: one line and exit code 2 when something is wrong, never a traceback."""
 
 import inspect
+import io
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 from importlib import import_module
 
 import pytest
 import torch
+from PIL import Image
 
 from icg import artifacts
 from icg.__main__ import main
@@ -107,6 +110,33 @@ def test_a_checkpoint_of_another_run(capsys, data, tmp_path):
 )
 def test_arguments_that_do_not_parse(capsys, arguments):
     fails(capsys, *arguments)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_that_can_encode_little_is_no_error(encoding, tmp_path, monkeypatch, data):
+    """Help is shown, a map of a picture with a name in other letters is written, and errors are one line."""
+    Image.new("RGB", (60, 60), "red").save(tmp_path / "Füße 猫.png")
+
+    def run(*arguments):
+        out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", out)
+            patch.setattr(sys, "stderr", err)
+            try:
+                code = main(list(arguments))
+            except SystemExit as stop:  # argparse, after its help
+                code = stop.code
+            out.flush(), err.flush()
+        return code, out.buffer.getvalue(), err.buffer.getvalue()
+
+    for arguments in ([], ["train"], ["explain"], ["reproduce"]):
+        code, out, err = run(*arguments, "--help")
+        assert (code or 0, err) == (0, b"") and out.startswith(b"usage: python -m icg")
+    explain = ["explain", "Füße 猫.png", "--model", "burnt-snacks", "--method", "gradient"]
+    code, out, err = run(*explain, "--out", "Karte 猫.png")
+    assert code == 0 and (tmp_path / "Karte 猫.png").exists() and rb"\u732b" in out, err
+    code, out, err = run("explain", "犬.png", "--out", "a.png")
+    assert code == 2 and err.count(b"\n") == 1 and rb"\u72ac.png" in err
 
 
 # ---- info

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from icg.artifacts import ArtifactError, load_card, load_model
+from icg.artifacts import ArtifactError, claimed, load_card, load_model
 from icg.coalitions import MOST_PLAYERS
 from icg.fairness import MEASURES, distance
 from icg_book.fairness.players import KINDS
@@ -44,7 +44,6 @@ from icg_book.fairness.work import (
 )
 from icg_book.kit import contenders
 from icg_book.kit.intervals import pooled_interval, rounded_interval
-from icg_book.kit.jobs import claimed
 from icg_book.kit.records import provenance, write_result
 
 NAME = "fairness"

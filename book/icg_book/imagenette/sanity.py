@@ -28,7 +28,9 @@ def randomised(model: nn.Module, parts: Sequence[str], inputs: Tensor, *, seed: 
         The copy, in eval mode.
 
     Raises:
-        ValueError: no parts, one that is not there, or one without a layer that can be drawn anew.
+        ValueError: no parts, one that is not there, one without a layer that can be drawn anew, or weights in it that
+            no layer draws: a network that forgets only a part of what it should would say nothing. Layers draw by
+            ``reset_parameters`` or, like attention, by ``_reset_parameters``.
 
     >>> model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
     >>> forgetful = randomised(model, ["2"], torch.rand(5, 3))
@@ -41,18 +43,24 @@ def randomised(model: nn.Module, parts: Sequence[str], inputs: Tensor, *, seed: 
     for part in parts:
         if part not in known:
             raise ValueError(f"expected names of submodules of {type(model).__name__}, got {part!r}")
-        if not any(hasattr(module, "reset_parameters") for module in known[part].modules()):
+        if not any(_hooks(module) for module in known[part].modules()):
             raise ValueError(f"{part!r} has no layer that can be drawn anew (by reset_parameters)")
     model = deepcopy(model).eval()
     norms = []
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they were
         torch.manual_seed(seed)
         for part in parts:
-            for module in model.get_submodule(part).modules():
+            within = model.get_submodule(part)
+            with torch.no_grad():
+                for parameter in within.parameters():
+                    parameter.fill_(torch.nan)  # what is left of this was not drawn
+            for module in within.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     norms.append(module)
-                if hasattr(module, "reset_parameters"):
+                if _hooks(module):
                     _reset(module)
+            if left := [f"{part}.{name}" for name, value in within.named_parameters() if value.isnan().any()]:
+                raise ValueError(f"no layer draws these weights anew: {', '.join(left)}; choose parts without them")
     for norm in norms:
         norm.momentum = None  # the plain mean over what is shown from here on
         norm.train()
@@ -61,8 +69,16 @@ def randomised(model: nn.Module, parts: Sequence[str], inputs: Tensor, *, seed: 
     return model.eval()
 
 
+def _hooks(module: nn.Module) -> list:
+    """What draws a module's own weights anew."""
+    found = (getattr(module, name, None) for name in ("reset_parameters", "_reset_parameters"))
+    return [hook for hook in found if callable(hook)]
+
+
 def _reset(module: nn.Module) -> None:
     """Draw a module's weights anew; on the CPU, so that they are the same on every device."""
     device = next(module.parameters(), torch.empty(0)).device
-    module.cpu().reset_parameters()
+    module.cpu()
+    for hook in _hooks(module):
+        hook()
     module.to(device)

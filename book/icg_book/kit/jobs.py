@@ -11,8 +11,7 @@ processes can work in one folder on different things.
 
 import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -80,31 +79,6 @@ class Job:
             return content["rows"] if content["key"] == self.key else {}
         except Exception:  # none, or cut short
             return {}
-
-
-@contextmanager
-def claimed(path: Path) -> Iterator[bool]:
-    """A block for one process at a time; gives False to one that comes while another is in it.
-
-    Args:
-        path: of what the work is saved in. The system ends the claim with the process, however that ends.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows: there each process would have to be told what is its own
-        yield True
-        return
-    lock = path.with_name(f".{path.name}.lock")
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:  # a file system without locks
-            pass
-        yield True
 
 
 class Kept:

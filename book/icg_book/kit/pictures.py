@@ -1,6 +1,7 @@
 """Picture files of any kind as the input of a network: decoded, upright, and as photographs of training are stored."""
 
 import io
+import threading
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -10,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-LEAST, MOST = 16, 90_000_000  # pixels: of the shorter side, and in all (where Pillow begins to suspect a bomb)
+LEAST, MOST = 16, 250_000_000  # pixels: of the shorter side, and in all (telephones make 200 million)
+LARGE, REDUCED = 50_000_000, 4  # pixels in all from which on it is reduced, and to which part of a side
 SHOWN = 480  # pixels of the longer side as it is drawn
+LOCK = threading.Lock()
 SIDE = 160  # of the squares as which photographs are stored
 
 
@@ -51,13 +54,19 @@ def open_picture(path: Path, content: bytes | None = None):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs, which are refused here, and of odd metadata
-            with Image.open(path if content is None else io.BytesIO(content)) as image:
+            with _open(path if content is None else io.BytesIO(content)) as image:
                 width, height = image.size
                 if width * height <= MOST and min(width, height) >= LEAST:
                     if (frames := getattr(image, "n_frames", 1)) > 1:
                         notes.append(f"holds {frames} pictures; this is the first")
                         image.seek(0)
+                    large = width * height > LARGE and min(width, height) >= REDUCED * SHOWN
+                    if large:
+                        image.draft(None, (width // REDUCED, height // REDUCED))  # a JPEG is never decoded in full
+                        notes.append(f"reduced from {width} x {height} pixels")
                     image.load()
+                    if large and image.size == (width, height):
+                        return ImageOps.exif_transpose(_plain(image, "RGB").reduce(REDUCED)), notes
                     return ImageOps.exif_transpose(image), notes
         size = f"{width} x {height} pixels"
     except UnidentifiedImageError:
@@ -67,6 +76,18 @@ def open_picture(path: Path, content: bytes | None = None):
     except Exception as error:  # Pillow's readers raise anything when a file is broken
         raise ValueError(f"can't decode {path}: {type(error).__name__}: {error}") from None
     raise ValueError(f"expected a picture with sides of {LEAST} pixels or more and {MOST:,} in all, got {size}: {path}")
+
+
+def _open(file):
+    """A Pillow image of up to ``MOST`` pixels; Pillow itself refuses what is larger than 179 million."""
+    from PIL import Image
+
+    with LOCK:  # the limit is one for all threads
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST
+        try:
+            return Image.open(file)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
 def prepare(picture, shape: tuple[int, int, int]) -> Photo:

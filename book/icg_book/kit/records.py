@@ -66,24 +66,27 @@ def save_model(
         half: keep weights in float16 (biases and batch norm in float32); they are loaded as float32. For large models.
     """
     path = Path(folder) / "weights" / f"{name}.safetensors"
+    write_model(model, path, half=half, training=training, metrics=metrics, **made)
+    update_manifest(Path(folder))
+    return path
+
+
+def write_model(model: torch.nn.Module, path: Path, *, half: bool = False, **said) -> None:
+    """Write weights to ``path``, which ends in ``.safetensors``, and beside it their card, which says ``said``, too."""
     with atomic_write(path) as temporary:
         state = {key: _half(value) if half else value for key, value in model.state_dict().items()}
         save_file({key: value.contiguous().cpu() for key, value in state.items()}, temporary)
         temporary.chmod(0o644)  # safetensors writes files that only their owner can read
     card = {
-        "name": name,
+        "name": path.stem,
         "architecture": type(model).__name__,
         **({"config": model.config} if hasattr(model, "config") else {}),
         "parameters": sum(p.numel() for p in model.parameters()),
         "input": ["N", *model.input_shape],
         "sha256": sha256(path),
-        "training": training,
-        "metrics": metrics,
-        **made,
+        **said,
     }
     write_json(path.with_suffix(".json"), card)
-    update_manifest(Path(folder))
-    return path
 
 
 def write_result(name: str, content: dict, folder: Path) -> Path:

@@ -231,8 +231,14 @@ def samples(n: int, shape: tuple[int, int, int], *, generator: torch.Generator) 
     return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
 
 
-def training_batches(data: Photographs, recipe: PhotoRecipe, *, device: str | torch.device = "cpu"):
-    """The batch function for :func:`icg.training.train`; every epoch shows every photograph once, in a new order."""
+def training_batches(
+    data: Photographs, recipe: PhotoRecipe, *, device: str | torch.device = "cpu", mirrored: float = 0.5
+):
+    """The batch function for :func:`icg.training.train`; every epoch shows every photograph once, in a new order.
+
+    Args:
+        mirrored: share of the photographs that are shown mirrored.
+    """
     images, labels = data.images, data.labels
     if torch.device(device).type != "cpu":
         images, labels = images.to(device), labels.to(device)
@@ -243,7 +249,8 @@ def training_batches(data: Photographs, recipe: PhotoRecipe, *, device: str | to
 
     def batch(step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         index = epoch_order(step, recipe.batch_size, len(data), recipe.seed).to(images.device)
-        values = random_crops(images[index], recipe.size(step), least=recipe.least_crop, generator=generator)
+        size, least = recipe.size(step), recipe.least_crop
+        values = random_crops(images[index], size, least=least, mirrored=mirrored, generator=generator)
         values = recolour(values, recipe.colour, generator=generator)
         grown = min(1.0, step / max(1.0, recipe.grow * recipe.steps))
         inputs, targets = certainty_batch(
@@ -279,8 +286,8 @@ def epoch_order(step: int, batch_size: int, n: int, seed: int) -> Tensor:
     return torch.tensor(index)
 
 
-def random_crops(images: Tensor, size: int, *, least: float = 0.35, generator=None) -> Tensor:
-    """Random crops, half of them mirrored, resized: ``(N, H, W, 3)`` uint8 to ``(N, 3, size, size)`` in [0, 1].
+def random_crops(images: Tensor, size: int, *, least: float = 0.35, mirrored: float = 0.5, generator=None) -> Tensor:
+    """Random crops, some of them mirrored, resized: ``(N, H, W, 3)`` uint8 to ``(N, 3, size, size)`` in [0, 1].
 
     Each has between ``least`` and all of the area and sides of a ratio between 3 : 4 and 4 : 3.
     """
@@ -290,7 +297,7 @@ def random_crops(images: Tensor, size: int, *, least: float = 0.35, generator=No
     area, ratio = least + (1 - least) * area, (4 / 3) ** (2 * ratio - 1)
     width, height = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
     theta = torch.zeros(n, 2, 3, device=images.device)  # maps an output's coordinates, -1 to 1, to an input's
-    theta[:, 0, 0] = torch.where(mirror < 0.5, width, -width)
+    theta[:, 0, 0] = torch.where(mirror < 1 - mirrored, width, -width)
     theta[:, 0, 2] = (1 - width) * (2 * x - 1)
     theta[:, 1, 1] = height
     theta[:, 1, 2] = (1 - height) * (2 * y - 1)

@@ -16,7 +16,7 @@ from icg.models import ARCHITECTURES
 from icg.shapley import certainty_game
 from icg_book.fairness import experiment, players, work
 from icg_book.fairness.work import SAMPLING, Case
-from icg_book.kit import contenders, jobs, records
+from icg_book.kit import contenders, records
 from icg_book.scenarios import burnt_snacks, local_minimum, mnist
 from icg_book.scenarios.mnist import Digits
 
@@ -464,7 +464,7 @@ def test_processes_leave_each_other_what_they_are_at(run, data, tmp_path, monkey
         for job in one.jobs()
         if job.case.part == "local-minimum" and job.method == "ICG" and "probability" in job.label
     ]
-    with jobs.claimed(job.path(tmp_path / "work")) as free:
+    with artifacts.claimed(job.path(tmp_path / "work")) as free:
         assert free
         folder = experiment.run(data_folder=data, work_folder=tmp_path / "work", write=False, progress=False, **chosen)
     assert folder == tmp_path / "work" and not (data / "results").exists()

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torchvision import models as vision
 
 from icg.certainty import join
 from icg.resnet import certainty_resnet
@@ -76,3 +77,59 @@ def test_what_cannot_be_forgotten_is_refused(parts, says):
     model = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     with pytest.raises(ValueError, match=says):
         sanity.randomised(model, parts, torch.rand(3, 2))
+
+
+def test_attention_forgets_all_of_itself():
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval()
+    forgetful = sanity.randomised(model, ["self_attn"], torch.rand(3, 4, 8))
+    kept = dict(model.named_parameters())
+    changed = {name for name, value in forgetful.named_parameters() if not torch.equal(value, kept[name])}
+    # (The bias of the in-projection is drawn anew, too: as zeros, which it was.)
+    assert changed == {"self_attn.in_proj_weight", "self_attn.out_proj.weight", "self_attn.out_proj.bias"}
+    assert all(value.isfinite().all() for value in forgetful.parameters())
+    with torch.no_grad():
+        model.self_attn.in_proj_bias.fill_(0.5)
+    forgetful = sanity.randomised(model, ["self_attn"], torch.rand(3, 4, 8))
+    assert not forgetful.self_attn.in_proj_bias.any() and model.self_attn.in_proj_bias.all()
+
+
+class Scaled(nn.Module):
+    """Has a layer, and a weight of its own that nothing draws."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.scale = nn.Linear(2, 2), nn.Parameter(torch.ones(2))
+
+    def forward(self, x):
+        return self.layer(x) * self.scale
+
+
+class Half(nn.Linear):
+    """Draws its weights, and forgets its bias."""
+
+    def reset_parameters(self):
+        nn.init.normal_(self.weight)
+
+
+@pytest.mark.parametrize(("layer", "left"), [(Scaled(), "1.scale"), (Half(2, 2), "1.bias")])
+def test_weights_that_nothing_draws_are_refused_by_name(layer, left):
+    model = nn.Sequential(nn.Linear(2, 2), layer)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.fill_(0.5)
+    with pytest.raises(ValueError, match=f"no layer draws these weights anew: {left};"):
+        sanity.randomised(model, ["0", "1"], torch.rand(3, 2))
+    assert all((parameter == 0.5).all() for parameter in model.parameters())
+    sanity.randomised(model, ["0"], torch.rand(3, 2))
+
+
+def test_a_vision_transformer_says_which_weights_stay():
+    torch.manual_seed(0)
+    model = vision.VisionTransformer(32, 16, 1, 2, 8, 16, num_classes=2).eval()
+    with pytest.raises(ValueError, match="encoder.pos_embedding; choose parts without them"):
+        sanity.randomised(model, ["heads", "encoder"], torch.rand(3, 3, 32, 32))
+    forgetful = sanity.randomised(model, ["heads", "encoder.layers"], torch.rand(3, 3, 32, 32))
+    kept = dict(model.named_parameters())
+    matrices = [name for name, value in kept.items() if name.startswith("encoder.layers") and value.ndim > 1]
+    assert len(matrices) == 4
+    assert not [name for name in matrices if torch.equal(forgetful.get_parameter(name), kept[name])]

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from icg.training import Recipe
-from icg_book.kit.jobs import Curve, Job, Kept, TrainingJob, claimed
+from icg_book.kit.jobs import Curve, Job, Kept, TrainingJob
 
 
 class Squares:
@@ -97,17 +97,6 @@ def test_what_is_done_is_counted(tmp_path):
         job(Squares(stop_at=3)).work(tmp_path)
     assert job(Squares()).count(tmp_path) == 8 and job(Squares(), n=5).count(tmp_path) == 5
     assert job(Squares(), seed=1).count(tmp_path) == 0
-
-
-def test_work_is_claimed_by_one_at_a_time(tmp_path):
-    path = tmp_path / "folder" / "numbers.pt"
-    with claimed(path) as first, claimed(path) as second, claimed(path.with_name("others.pt")) as other:
-        assert (first, second, other) == (True, False, True)
-    with pytest.raises(KeyboardInterrupt), claimed(path):
-        raise KeyboardInterrupt
-    with claimed(path) as again:
-        assert again
-    assert not path.exists()
 
 
 def test_a_value_is_kept_under_its_key(tmp_path):
