@@ -4,6 +4,7 @@ A :class:`Question` holds the arguments that the methods share, checked before a
 is the number F whose change is attributed.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,8 +13,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .arguments import Shared, check_one_of, check_tensor, check_unit, default, generator_or_new
+from .arguments import (
+    Shared,
+    check_dtype,
+    check_one_of,
+    check_positive,
+    check_tensor,
+    check_unit,
+    default,
+    generator_or_new,
+)
 from .certainty import is_certainty_aware, split
+from .modes import quiet
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,37 +45,73 @@ class Objective:
         target: ``(N,)`` class of each input; ``None`` for a plain value; or the string "all".
         output: "probability", "log_probability" or "logit"; a plain value is taken as it is.
         autocast: dtype for mixed precision, or ``None``.
+        besides: what the model takes after its input; tensors of rows are wrapped in :class:`Rows`.
     """
 
-    forward_func: Callable[[Tensor], Tensor]
+    forward_func: Callable[..., Tensor]
     target: Tensor | str | None
     output: str
     autocast: torch.dtype | None = None
+    besides: tuple = ()
 
     def __call__(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target."""
-        with precision(points, self.autocast):
-            outputs = self.forward_func(points)
-        check_outputs(outputs, len(points))
+        """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target.
+
+        F is NaN where an output that counts isn't finite: a class of logit -inf, which nobody asked about, is fine.
+        """
+        return self.scores(answer(self.forward_func, points, index, self.besides, self.autocast), index)
+
+    def scores(self, outputs: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The same, for what the model has answered already."""
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()
         if self.target is None:
-            value = outputs.reshape(len(points))
+            value = outputs.reshape(len(outputs))
             return [(value, value.detach().double(), torch.ones_like(value, dtype=torch.float64))]
         if isinstance(self.target, str):
             classes = torch.arange(outputs.shape[1], device=outputs.device)
-            return [self._score(outputs, c.expand(len(points))) for c in classes]
+            return [self._score(outputs, c.expand(len(outputs))) for c in classes]
         return [self._score(outputs, self.target[index])]
 
     def _score(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         own = logits.gather(1, target[:, None]).squeeze(1)
         if self.output == "logit":
             return own, own.detach().double(), torch.ones_like(own, dtype=torch.float64)
-        score = own - logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
+        others = logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
+        score = own - others
         s = score.detach().double()
+        sound = (own + others.clamp(min=0)).detach().double()  # infinite or NaN if one that counts is
         if self.output == "probability":
-            return score, s.sigmoid(), s.sigmoid() * (-s).sigmoid()
-        return score, nn.functional.logsigmoid(s), (-s).sigmoid()
+            return score, torch.add(s.sigmoid(), sound, alpha=0), s.sigmoid() * (-s).sigmoid()
+        return score, torch.add(nn.functional.logsigmoid(s), sound, alpha=0), (-s).sigmoid()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A tensor with one row for each input."""
+
+    tensor: Tensor
+
+
+def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: torch.dtype | None = None) -> Tensor:
+    """The model's output at points that belong to the inputs number ``index``, checked. It may write into its input."""
+
+    def ask(points):
+        with precision(points, autocast):
+            rest = (each.tensor[index.to(each.tensor.device)] if isinstance(each, Rows) else each for each in besides)
+            return model(points, *rest)
+
+    try:
+        outputs = ask(points.clone())  # in a pass with gradients no leaf, which nobody could write into
+    except RuntimeError as error:
+        if not any(words in str(error) for words in ("does not require grad", "flags of leaf", "used in the graph")):
+            raise
+        with_graph = torch.is_grad_enabled()
+        with torch.enable_grad():  # a model that differentiates by its input
+            outputs = ask(points if with_graph else points.clone().requires_grad_())
+        outputs = outputs if with_graph or not isinstance(outputs, Tensor) else outputs.detach()
+    check_outputs(outputs, len(points))
+    return outputs
 
 
 def precision(points: Tensor, autocast: torch.dtype | None):
@@ -120,9 +167,9 @@ class BatchLimit:
     """Points per micro-batch. Given by the caller, or chosen for the device and halved when memory runs out."""
 
     def __init__(self, internal_batch_size: int | None, inputs: Tensor):
-        if internal_batch_size is not None and (not isinstance(internal_batch_size, int) or internal_batch_size < 1):
-            raise ValueError(f"expected internal_batch_size to be a whole number >= 1, got {internal_batch_size!r}")
         self.fixed = internal_batch_size is not None
+        if self.fixed:
+            internal_batch_size = check_positive("internal_batch_size", internal_batch_size)
         # On a CPU small batches stay in the cache, but fewer than 16 points waste it; on an accelerator large ones fill
         # the device. Measured in benchmarks/.
         budget = 2**17 if inputs.device.type == "cpu" else 2**25
@@ -144,29 +191,6 @@ class BatchLimit:
             self.run(function, *(t[part] for t in tensors))
 
 
-@contextmanager
-def quiet(model):
-    """The model in eval mode with frozen parameters, and afterwards exactly as it was.
-
-    Frozen parameters save memory: without them a layer keeps its input for a weight gradient that nobody wants.
-    """
-    everything = list(model.modules()) if isinstance(model, nn.Module) else []
-    modules = [m for m in everything if m.training]
-    parameters = [p for m in everything for p in m.parameters(recurse=False) if p.requires_grad]
-    try:
-        for module in modules:
-            module.training = False
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        for module in modules:
-            module.training = True
-        for parameter in parameters:
-            parameter.requires_grad_(True)
-
-
 # ---- All of it together
 
 
@@ -182,7 +206,7 @@ class Question:
     Attributes:
         values: the inputs without certainty. certainty: the rest, or ``None``.
         limit: of the micro-batches.
-        n_targets: numbers that are attributed per input, known inside of :meth:`asked`.
+        n_targets: numbers that are attributed per input; at_inputs: they, ``(N, n_targets)``; inside of :meth:`asked`.
 
     Raises:
         ValueError: no callable, not certainty-aware, no finite inputs, an unknown output, certainty outside [0, 1].
@@ -191,18 +215,25 @@ class Question:
     def __init__(self, model, inputs: Tensor, *, certainty_only: bool = False, **shared: "Unpack[Shared]"):
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
-        if certainty_only and isinstance(model, nn.Module) and not is_certainty_aware(model):
-            raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
-        check_tensor("inputs", inputs)
         for name in Shared.__annotations__:
             setattr(self, name, shared.get(name, default(name)))
+        aware = is_certainty_aware(model) if self.certainty_aware is None else self.certainty_aware
+        if certainty_only and not aware and (isinstance(model, nn.Module) or self.certainty_aware is not None):
+            raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
+        check_tensor("inputs", inputs)
         check_one_of("output", self.output, OUTPUTS)
+        check_dtype("dtype", self.dtype)
+        check_dtype("autocast", self.autocast)
         self.model, self.inputs, self.certainty_only = model, inputs.detach(), certainty_only
         self.dtype = self.dtype or inputs.dtype
         self.generator = generator_or_new(self.generator)
         self.limit = BatchLimit(self.internal_batch_size, inputs)
+        besides = self.additional_forward_args
+        besides = besides if isinstance(besides, tuple) else () if besides is None else (besides,)
+        rows = [isinstance(each, Tensor) and each.ndim > 0 and len(each) == len(inputs) for each in besides]
+        self.besides = tuple(Rows(each) if own else each for each, own in zip(besides, rows, strict=True))
         self.values, self.certainty, self.n_targets = self.inputs, None, None
-        if certainty_only or is_certainty_aware(model):
+        if certainty_only or aware:
             self.values, self.certainty = split(self.inputs)
             check_unit("certainty (last along dim 1)", self.certainty)
 
@@ -210,26 +241,99 @@ class Question:
         """The model's input with other values and the same certainty."""
         return values if self.certainty is None else torch.cat([values, self.certainty], 1)
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """The model's output on all ``inputs``, in micro-batches, checked. Inside of :func:`quiet`."""
+    def outputs(self, inputs: Tensor, index: Tensor) -> Tensor:
+        """The model's output on all ``inputs``, of number ``index``, in micro-batches. Inside of :func:`quiet`."""
         parts = []
 
-        def evaluate(points):
-            with precision(points, self.autocast):
-                outputs = self.model(points)
-            check_outputs(outputs, len(points))
-            parts.append(outputs)
+        def evaluate(points, index):
+            parts.append(answer(self.model, points, index, self.besides, self.autocast))
 
-        for points in inputs.split(self.limit.size):
-            self.limit.run(evaluate, points)
-        outputs = torch.cat(parts)
-        if not bool(outputs.isfinite().all()):
-            raise ValueError("the model's output is not finite")
-        return outputs
+        for points in zip(inputs.split(self.limit.size), index.split(self.limit.size), strict=True):
+            self.limit.run(evaluate, *points)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @contextmanager
-    def asked(self) -> Iterator[Objective]:
-        """A block in which the model is :func:`quiet`; gives what is attributed, its targets resolved."""
+    def asked(self, checked: bool = True) -> Iterator[Objective]:
+        """A block in which the model is :func:`quiet`; gives what is attributed, its targets resolved.
+
+        Args:
+            checked: whether to :meth:`check` the model at once.
+        """
         with quiet(self.model):
-            target, self.n_targets = resolve_target(self.target, self.outputs(self.inputs))
-            yield Objective(self.model, target, self.output, self.autocast)
+            index = torch.arange(len(self.inputs), device=self.inputs.device)
+            outputs = self.outputs(self.inputs, index)
+            target, self.n_targets = resolve_target(self.target, outputs)
+            objective = Objective(self.model, target, self.output, self.autocast, self.besides)
+            scores = objective.scores(outputs, index)
+            check_finite(scores, "at the inputs")
+            self.at_inputs, self._first = torch.stack([value for _, value, _ in scores], 1), outputs[0]
+            if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
+                if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
+                    warnings.warn(PROBABILITIES, stacklevel=4)
+            if checked:
+                self.check(objective)
+            yield objective
+
+    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
+        """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
+
+        The first input is asked for again, beside others; but for rounding, its answer must be the same. Where it
+        stands among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+        """
+        n, size = len(self.inputs), self.limit.size if self.limit.fixed else 2
+        size = size if n % size == 0 else 2  # a batch size that is built into the model stays
+        place = 0 if size == 1 or (aligned and size == n) else 1
+        index = torch.arange(max(n, size), device=self.inputs.device)
+        index = torch.cat([(index[:size] - place) % n, index[:n] if starts is not None else index[:0]])
+
+        def beside(factor):
+            rows = self.inputs[index[:size]]
+            rows[:, : self.values.shape[1]] *= factor
+            rows[place] = self.inputs[0]
+            try:
+                return self.outputs(rows if starts is None else torch.cat([rows, starts]), index)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:
+                raise ValueError(
+                    f"the model answers {n} rows, but not {len(index)} ({error}); what it needs for each row goes into "
+                    "additional_forward_args, a batch size that is built into it into internal_batch_size"
+                ) from error
+
+        outputs = beside(0.5)
+        if starts is not None:
+            check_finite(objective.scores(outputs[size:], index[size:]), "at the start of a path")
+        scale = self._first.double().nan_to_num(posinf=0, neginf=0).abs().max()
+        change = _apart(self._first, outputs[place])
+        if size == 1 or bool(change <= 1e-5 * scale):
+            return
+        # A batch of another size may be rounded otherwise (bf16, TF32); one of the same size is rounded alike.
+        low = self.autocast is not None or outputs.dtype in (torch.float16, torch.bfloat16)
+        again = _apart(outputs[place], beside(0.25)[place])
+        if bool((change > 0.05 * scale) | (again > (1e-2 if low else 1e-5) * scale)):
+            raise ValueError(
+                "the model's answer about a row depends on the rest of its batch: of the first input it says "
+                f"{_brief(self._first)} in one, {_brief(outputs[place])} in another (statistics of the batch? random "
+                "numbers? What it needs for each row goes into additional_forward_args)"
+            )
+
+
+PROBABILITIES = (
+    "the model's outputs are >= 0 and sum to 1, as probabilities do: pass a model that returns logits, or "
+    'output="logit", which takes the outputs as they are'
+)
+
+
+def check_finite(scores: list[tuple[Tensor, Tensor, Tensor]], where: str) -> None:
+    """Raise ``ValueError`` unless what is attributed is finite."""
+    if not all(bool(value.isfinite().all()) for _, value, _ in scores):
+        raise ValueError(f"the model's output is not finite {where}")
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    """Largest difference; infinities that are equal don't differ."""
+    return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b.double()).abs()).max()
+
+
+def _brief(row: Tensor) -> str:
+    return ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist())

@@ -1,0 +1,144 @@
+"""A model while it is asked: all networks behind it in eval mode with frozen weights, and afterwards as they were."""
+
+import gc
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import CodeType, FunctionType, ModuleType
+
+import torch
+from torch import Tensor, nn
+
+MOST_THINGS = 20_000  # that are looked through for networks, and the longest list
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), Tensor, CodeType, ModuleType, torch.device, torch.dtype)
+_EVERY_MODULE_HAS = frozenset(vars(nn.Module()))
+_INSTALLED = re.compile(r"[/\\]((site|dist)-packages|lib[/\\]python3[^/\\]*)[/\\]")  # names no network of the user's
+
+# How many blocks hold a thing of a network, by its id and name. Several threads may ask one model.
+_HELD: dict[tuple[int, str], int] = {}
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def quiet(model):
+    """All networks behind ``model`` in eval mode with frozen parameters, and afterwards exactly as they were.
+
+    Frozen parameters save memory: without them a layer keeps its input for a weight gradient that nobody wants. Blocks
+    may be nested and may overlap in several threads: the last one that ends puts things back.
+    """
+    found = networks(model)
+    own = [module for module in found if not _of_torch(type(module))]
+    kept = {id(tensor) for module in own for _, _, tensor in _activations(vars(module))}
+    with ExitStack() as stack:  # all of it is undone, even if some of that fails
+        for module in found:
+            for store in (module._parameters, module._buffers):
+                for name, tensor in store.items():
+                    if tensor is not None and tensor.is_inference():  # autograd takes no such tensors: a copy for now
+                        with torch.inference_mode(False):
+                            copy = tensor.detach().clone()
+                        _hold(stack, store, name, partial(_put, store, name, copy), partial(_put, store, name, tensor))
+            _lower(stack, module, "training")
+            for parameter in module.parameters(recurse=False):
+                _lower(stack, parameter, "requires_grad")
+        with torch.inference_mode(False), torch.no_grad():
+            yield
+        for module in own:  # what it keeps of a pass would hold that one's memory, and can't be copied with the module
+            for store, name, tensor in [*_activations(vars(module))]:
+                if id(tensor) not in kept:
+                    store[name] = tensor.detach()
+
+
+def _activations(store: dict | list, depth: int = 2) -> Iterator[tuple[dict | list, object, Tensor]]:
+    for name, value in store.items() if isinstance(store, dict) else enumerate(store):
+        if isinstance(value, Tensor):
+            if value.grad_fn is not None:
+                yield store, name, value
+        elif depth and type(value) in (dict, list) and len(value) <= MOST_THINGS:
+            yield from _activations(value, depth - 1)
+
+
+def _lower(stack: ExitStack, thing, flag: str) -> None:
+    if getattr(thing, flag, False) or (id(thing), flag) in _HELD:  # frozen TorchScript has no mode
+        _hold(stack, thing, flag, partial(setattr, thing, flag, False), partial(setattr, thing, flag, True))
+
+
+def _hold(stack: ExitStack, thing, name: str, change: Callable, back: Callable) -> None:
+    key = id(thing), name
+
+    def release():
+        with _LOCK:
+            _HELD[key] -= 1
+            if not _HELD[key]:
+                del _HELD[key]
+                back()
+
+    with _LOCK:
+        if key not in _HELD:
+            change()
+        _HELD[key] = _HELD.get(key, 0) + 1
+    stack.callback(release)
+
+
+def _put(store: dict, name: str, tensor: Tensor) -> None:
+    store[name] = tensor
+
+
+def networks(model) -> list[nn.Module]:
+    """Every network that a callable may reach: behind wrappers, methods, partials, closures, and names in its code.
+
+    >>> layer = nn.Linear(2, 2)
+    >>> networks(lambda x: layer(x).sum(1)) == [layer]
+    True
+    """
+    found, seen, waiting = [], {}, [model]
+    while waiting and len(seen) < MOST_THINGS:
+        thing = waiting.pop()
+        if isinstance(thing, _PLAIN) or id(thing) in seen:
+            continue
+        seen[id(thing)] = thing
+        if isinstance(thing, nn.Module):
+            found.append(thing)
+            waiting += [*thing.children(), *thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
+            if not _of_torch(type(thing)):
+                own = vars(thing)
+                waiting += [*(own[name] for name in own.keys() - _EVERY_MODULE_HAS), type(thing)]
+        elif isinstance(thing, FunctionType):
+            waiting += _reached_by(thing)
+        elif hasattr(thing, "__func__"):  # a method: bound, of a class, or static
+            waiting += [getattr(thing, "__self__", None), thing.__func__]
+        elif isinstance(thing, partial):
+            waiting += [thing.func, *thing.args, *thing.keywords.values()]
+        elif isinstance(thing, (list, tuple, set, dict)):
+            if len(thing) <= MOST_THINGS:
+                waiting += thing.values() if isinstance(thing, dict) else thing
+        elif isinstance(thing, type):
+            if not _of_torch(thing):
+                waiting += [v for v in vars(thing).values() if callable(v) or hasattr(v, "__func__")]
+                waiting += thing.__bases__
+        else:
+            waiting += [*getattr(thing, "__dict__", {}).values(), type(thing)]
+            waiting += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+    return found
+
+
+def _of_torch(kind: type) -> bool:
+    return str(kind.__module__).startswith(("torch.", "builtins"))
+
+
+def _reached_by(function: FunctionType) -> list:
+    """What a function holds, and what the global names in its code mean."""
+    held = [*gc.get_referents(*(function.__closure__ or ())), *(function.__defaults__ or ())]
+    held += [*(function.__kwdefaults__ or {}).values(), *vars(function).values()]
+    if _INSTALLED.search(function.__code__.co_filename):
+        return held
+    codes, names = [function.__code__], set()
+    for code in codes:
+        names.update(code.co_names)
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    known = function.__globals__
+    meant = [known[name] for name in names if name in known]
+    for module in [thing for thing in meant if isinstance(thing, ModuleType)]:  # "library.network(x)"
+        meant += [vars(module)[name] for name in names if name in vars(module)]
+    return held + meant
