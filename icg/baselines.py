@@ -92,7 +92,7 @@ def _uniform_noise(low, high, values, draw, generator):
 
 def maximum_distance(low: float = 0.0, high: float = 1.0) -> Baseline:
     """The farthest point of the input range from each input (figure 1 E): never blind, never neutral."""
-    return Baseline(partial(_maximum_distance, low, high), name="maximum distance")
+    return Baseline(partial(_maximum_distance, float(low), float(high)), name="maximum distance")
 
 
 def _maximum_distance(low, high, values, draw, generator):

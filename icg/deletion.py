@@ -193,7 +193,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
             raise ValueError("the model's output is not finite")
         # Where the curve meets the inputs themselves, it must say what the model said of them in another batch.
         met = [found[:, step] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
-        if not met or not any(torch.allclose(values, question.at_inputs[:, 0], rtol=1e-5, atol=0) for values in met):
+        if not met or not any(torch.allclose(values, question.at_inputs[0], rtol=1e-5, atol=0) for values in met):
             question.check(objective)
     return Curves(counts.double().cpu() / n_ranks, found.cpu())
 

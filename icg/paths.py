@@ -206,16 +206,17 @@ def attribute(
 
         def watched():
             """The same paths. On the way F is looked at where they start, and F(end) - F(start) is summed up."""
-            ends = torch.tensor([[0.0, 1.0]], dtype=torch.float64, device=inputs.device)
             starts, due = [], 0
             for number, path in enumerate(paths(objective)):
                 if number == 0:
-                    question.check(objective, path.start if start is None else start, path.nodes.shape[1] == 1)
+                    first = path.start if start is None and path.scale is None else start
+                    question.check(objective, first, aligned=path.nodes.shape[1] == 1)
                 elif path.scale is None:
                     due += path.nodes.shape[1]  # one start for every 16 gradients costs little
                     if due >= 16:
-                        starts, due = [*starts, Path(path.start, path.start, ends[:, :1], ends[:, :1])], 0
+                        starts, due = [*starts, Path(path.start, path.start, *point(inputs, 1.0))], 0
                 if question.return_convergence_delta:
+                    ends = torch.tensor([[0.0, 1.0]], dtype=torch.float64, device=inputs.device)
                     values = path_values(objective, path.start, path.end, ends, question.limit)
                     change.add_(values.diff(dim=1).view_as(change) * path.weights.sum(1, keepdim=True))
                 if len(starts) * len(inputs) >= question.limit.size:

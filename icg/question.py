@@ -206,7 +206,7 @@ class Question:
     Attributes:
         values: the inputs without certainty. certainty: the rest, or ``None``.
         limit: of the micro-batches.
-        n_targets: numbers that are attributed per input; at_inputs: they, ``(N, n_targets)``; inside of :meth:`asked`.
+        n_targets: numbers that are attributed per input; at_inputs: they, each ``(N,)``; inside of :meth:`asked`.
 
     Raises:
         ValueError: no callable, not certainty-aware, no finite inputs, an unknown output, certainty outside [0, 1].
@@ -266,7 +266,7 @@ class Question:
             objective = Objective(self.model, target, self.output, self.autocast, self.besides)
             scores = objective.scores(outputs, index)
             check_finite(scores, "at the inputs")
-            self.at_inputs, self._first = torch.stack([value for _, value, _ in scores], 1), outputs[0]
+            self.at_inputs, self._answers = [value for _, value, _ in scores], outputs
             if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
                 if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
                     warnings.warn(PROBABILITIES, stacklevel=4)
@@ -277,19 +277,22 @@ class Question:
     def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
         """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
 
-        The first input is asked for again, beside others; but for rounding, its answer must be the same. Where it
-        stands among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+        One input is asked for again, beside others; but for rounding, its answer must be the same. Where it stands
+        among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
         """
         n, size = len(self.inputs), self.limit.size if self.limit.fixed else 2
         size = size if n % size == 0 else 2  # a batch size that is built into the model stays
         place = 0 if size == 1 or (aligned and size == n) else 1
-        index = torch.arange(max(n, size), device=self.inputs.device)
-        index = torch.cat([(index[:size] - place) % n, index[:n] if starts is not None else index[:0]])
+        numbers = torch.arange(max(n, size), device=self.inputs.device)
+        least = self.inputs.abs().flatten(1).amax(1).argmin() if place and n > 1 else 0  # the others may have scaled it
+        index = (numbers[:size] - place + least) % n
+        index = index if starts is None else torch.cat([index, numbers[:n]])
 
-        def beside(factor):
+        def ask(first: float, others: float) -> Tensor:
             rows = self.inputs[index[:size]]
-            rows[:, : self.values.shape[1]] *= factor
-            rows[place] = self.inputs[0]
+            factors = rows.new_full((size, *[1] * (rows.ndim - 1)), others)
+            factors[place] = first
+            rows[:, : self.values.shape[1]] *= factors
             try:
                 return self.outputs(rows if starts is None else torch.cat([rows, starts]), index)
             except torch.OutOfMemoryError:
@@ -300,22 +303,31 @@ class Question:
                     "additional_forward_args, a batch size that is built into it into internal_batch_size"
                 ) from error
 
-        outputs = beside(0.5)
+        outputs = ask(1.0, 0.5)
         if starts is not None:
             check_finite(objective.scores(outputs[size:], index[size:]), "at the start of a path")
-        scale = self._first.double().nan_to_num(posinf=0, neginf=0).abs().max()
-        change = _apart(self._first, outputs[place])
-        if size == 1 or bool(change <= 1e-5 * scale):
+        if size == 1:
             return
-        # A batch of another size may be rounded otherwise (bf16, TF32); one of the same size is rounded alike.
-        low = self.autocast is not None or outputs.dtype in (torch.float16, torch.bfloat16)
-        again = _apart(outputs[place], beside(0.25)[place])
-        if bool((change > 0.05 * scale) | (again > (1e-2 if low else 1e-5) * scale)):
-            raise ValueError(
-                "the model's answer about a row depends on the rest of its batch: of the first input it says "
-                f"{_brief(self._first)} in one, {_brief(outputs[place])} in another (statistics of the batch? random "
-                "numbers? What it needs for each row goes into additional_forward_args)"
-            )
+        met = [(self._answers[least], outputs[place], (1.0, 0.25))]  # its answer in two batches, and a third to ask
+        if n == 1:  # the other one alone, for a batch that is scaled by its largest value
+            half = self.with_values(self.values * 0.5)
+            met.append((self.outputs(half, index[:1])[0], outputs[0], (0.25, 0.5)))
+        for one, other, third in met:
+            if torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
+                continue
+            # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
+            scale = one.double().nan_to_num(posinf=0, neginf=0).abs().max()
+            low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
+            again = ask(*third)[place if third[0] == 1 else 0]
+            if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-6) * scale)):
+                first, second = (
+                    ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist()) for row in (one, other)
+                )
+                raise ValueError(
+                    "the model's answer about a row depends on the rest of its batch: of the same row it says "
+                    f"{first} in one, {second} in another (statistics of the batch? random numbers? What it needs for "
+                    "each row goes into additional_forward_args)"
+                )
 
 
 PROBABILITIES = (
@@ -333,7 +345,3 @@ def check_finite(scores: list[tuple[Tensor, Tensor, Tensor]], where: str) -> Non
 def _apart(a: Tensor, b: Tensor) -> Tensor:
     """Largest difference; infinities that are equal don't differ."""
     return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b.double()).abs()).max()
-
-
-def _brief(row: Tensor) -> str:
-    return ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist())
