@@ -124,7 +124,7 @@ def shapley_integrated_gradients(
         for draw in range(n_samples):
             random = torch.rand(len(inputs), n + 1, generator=generator, device=generator.device, dtype=torch.float64)
             size = (n * (draw + random[:, n:]) / n_samples).long().clamp(max=n - 1) * (draw > 0)
-            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1)[:, players].to(device)  # -1: never
+            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1).to(device)[:, players]  # -1: never
             weight = (n / (n - size)).double().to(device)
             paid.add_(moves * weight.view(-1, *[1] * players.ndim))
             yield Path(torch.where(moves, start(draw % n_draws), inputs), inputs, nodes, weight * weights)
