@@ -155,8 +155,13 @@ def check_tensor(name: str, tensor) -> None:
         raise ValueError(f"expected {name} to be a non-empty floating tensor (N, ...), got {got}")
     if tensor.layout != torch.strided:
         raise ValueError(f"expected {name} to be a dense tensor (its .to_dense()), got {tensor.layout}")
-    if not bool(tensor.isfinite().all()):
+    if not is_finite(tensor):
         raise ValueError(f"expected finite {name}, got NaN or infinity")
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite; in half the operations of ``isfinite().all()``, which a small model feels."""
+    return not bool((tensor - tensor).any())  # infinity - infinity is NaN, which is not 0
 
 
 def check_unit(name: str, numbers: Tensor) -> None:

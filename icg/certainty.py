@@ -70,11 +70,10 @@ def is_certainty_aware(model) -> bool:
     while model is not None:
         if hasattr(model, "certainty_aware"):
             return bool(model.certainty_aware)
-        if isinstance(model, nn.Sequential):
-            model = next(iter(model), None)
+        if isinstance(model, nn.Module):
+            inner = ("0",) if isinstance(model, nn.Sequential) else ("module", "_orig_mod")
+            model = next((model._modules[name] for name in inner if name in model._modules), None)
         else:
-            model = next((getattr(model, name) for name in WRAPPED if hasattr(model, name)), None)
+            inner = ("func", "__self__", "__wrapped__")
+            model = next((getattr(model, name) for name in inner if hasattr(model, name)), None)
     return False
-
-
-WRAPPED = ("module", "_orig_mod", "func", "__self__", "__wrapped__")

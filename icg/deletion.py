@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import Shared, check_positive, check_tensor, generator_or_new, is_number, shares
+from .arguments import Shared, check_positive, check_tensor, generator_or_new, is_finite, is_number, shares
 from .certainty import split
 from .question import Question
 
@@ -189,11 +189,13 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         for place in torch.arange(n * k, device=inputs.device).split(limit.size):
             limit.run(evaluate, place)
         found = found.view(n, k)
-        if not bool(found.isfinite().all()):
+        if not is_finite(found):
             raise ValueError("the model's output is not finite")
         # Where the curve meets the inputs themselves, it must say what the model said of them in another batch.
         met = [found[:, step] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
-        if not met or not any(torch.allclose(values, question.at_inputs[0], rtol=1e-5, atol=0) for values in met):
+        if not met or not any(
+            torch.allclose(values, question.at_inputs(objective)[:, 0], rtol=1e-5, atol=0) for values in met
+        ):
             question.check(objective)
     return Curves(counts.double().cpu() / n_ranks, found.cpu())
 

@@ -16,8 +16,8 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), Tensor, CodeType, M
 _EVERY_MODULE_HAS = frozenset(vars(nn.Module()))
 _INSTALLED = re.compile(r"[/\\]((site|dist)-packages|lib[/\\]python3[^/\\]*)[/\\]")  # names no network of the user's
 
-# How many blocks hold a thing of a network, by its id and name. Several threads may ask one model.
-_HELD: dict[tuple[int, str], int] = {}
+# How many blocks hold something of a network, by the thing's id and a name, and what puts it back.
+_HELD: dict[tuple[int, str], tuple[int, Callable]] = {}
 _LOCK = threading.RLock()
 
 
@@ -33,15 +33,14 @@ def quiet(model):
     kept = {id(tensor) for module in own for _, _, tensor in _activations(vars(module))}
     with ExitStack() as stack:  # all of it is undone, even if some of that fails
         for module in found:
-            for store in (module._parameters, module._buffers):
+            parameters = module._parameters
+            for store in (parameters, module._buffers):
                 for name, tensor in store.items():
-                    if tensor is not None and tensor.is_inference():  # autograd takes no such tensors: a copy for now
-                        with torch.inference_mode(False):
-                            copy = tensor.detach().clone()
-                        _hold(stack, store, name, partial(_put, store, name, copy), partial(_put, store, name, tensor))
+                    if (id(store), name) in _HELD or (tensor is not None and tensor.is_inference()):
+                        _hold(stack, store, name, partial(_copied, store, name))  # autograd takes no such tensors
+                    elif tensor is not None and store is parameters:
+                        _lower(stack, tensor, "requires_grad")
             _lower(stack, module, "training")
-            for parameter in module.parameters(recurse=False):
-                _lower(stack, parameter, "requires_grad")
         with torch.inference_mode(False), torch.no_grad():
             yield
         for module in own:  # what it keeps of a pass would hold that one's memory, and can't be copied with the module
@@ -61,28 +60,37 @@ def _activations(store: dict | list, depth: int = 2) -> Iterator[tuple[dict | li
 
 def _lower(stack: ExitStack, thing, flag: str) -> None:
     if getattr(thing, flag, False) or (id(thing), flag) in _HELD:  # frozen TorchScript has no mode
-        _hold(stack, thing, flag, partial(setattr, thing, flag, False), partial(setattr, thing, flag, True))
+        _hold(stack, thing, flag, partial(_lowered, thing, flag))
 
 
-def _hold(stack: ExitStack, thing, name: str, change: Callable, back: Callable) -> None:
+def _lowered(thing, flag: str) -> Callable:
+    setattr(thing, flag, False)
+    return partial(setattr, thing, flag, True)
+
+
+def _copied(store: dict, name: str) -> Callable:
+    before = store[name]
+    with torch.inference_mode(False):
+        store[name] = before.detach().clone()
+    return partial(store.__setitem__, name, before)
+
+
+def _hold(stack: ExitStack, thing, name: str, change: Callable) -> None:
+    """Make a change, unless another block has; what it returns undoes it when no block holds it any more."""
     key = id(thing), name
 
     def release():
         with _LOCK:
-            _HELD[key] -= 1
-            if not _HELD[key]:
-                del _HELD[key]
-                back()
+            count, undo = _HELD.pop(key)
+            if count > 1:
+                _HELD[key] = count - 1, undo
+            else:
+                undo()
 
     with _LOCK:
-        if key not in _HELD:
-            change()
-        _HELD[key] = _HELD.get(key, 0) + 1
+        count, undo = _HELD.get(key) or (0, change())
+        _HELD[key] = count + 1, undo
     stack.callback(release)
-
-
-def _put(store: dict, name: str, tensor: Tensor) -> None:
-    store[name] = tensor
 
 
 def networks(model) -> list[nn.Module]:

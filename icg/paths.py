@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .arguments import check_one_of, check_positive
+from .arguments import check_one_of, check_positive, is_finite
 from .quadrature import METHODS, quadrature, refine
-from .question import BatchLimit, Objective, Question, check_finite
+from .question import BatchLimit, Objective, Question
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,9 @@ class Path:
         flat = torch.arange(first, last, device=self.start.device)
         index, step = flat.div(k, rounding_mode="floor"), flat % k
         # Rules are shared by all inputs, (1, K), or one per input, (N, K): then the points' order is theirs.
-        node, weight = (t[0, step] if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights))
+        node, weight = (
+            t[0].index_select(0, step) if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights)
+        )
         trailing = [1] * (self.start.ndim - 1)
         start = self.start.index_select(0, index)
         distance = self.end.index_select(0, index) - start
@@ -152,7 +154,7 @@ def path_values(objective: Objective, start: Tensor, end: Tensor, nodes: Tensor,
     for batch in micro_batches([Path(start, end, nodes, nodes, scale=1.0)], limit):
         limit.run(evaluate, *batch)
     values = torch.cat(parts).view(len(start), nodes.shape[1], -1)
-    if not bool(values.isfinite().all()):
+    if not is_finite(values):
         raise ValueError("the model's output is not finite somewhere on the path")
     return values.squeeze(2) if objective.target is None or not isinstance(objective.target, str) else values
 
@@ -233,9 +235,9 @@ def attribute(
             progress=question.progress,
             total=n_evaluations * len(inputs),
         )
-    if not bool(result.isfinite().all()):
+    if not is_finite(result):
         raise ValueError("the model's gradients are not finite somewhere on the path")
-    delta = result.flatten(2).sum(2) - change
+    delta = result.flatten(2).sum(2) - change if question.return_convergence_delta else change
     if question.certainty_only:
         result = result[:, :, -1:]
     if not isinstance(objective.target, str):  # one class each
@@ -245,16 +247,19 @@ def attribute(
 
 
 def _finite(objective: Objective, starts: list[Path], limit: BatchLimit) -> list:
+    def check(points, index):
+        if not all(is_finite(value) for _, value, _ in objective(points, index)):
+            raise ValueError("the model's output is not finite at the start of a path")
+
     for points, _, _, index in micro_batches(starts, limit):
-        limit.run(lambda points, index: check_finite(objective(points, index), "at the start of a path"), points, index)
+        limit.run(check, points, index)
     return []
 
 
 def attribute_straight(question: Question, pairs: Iterable[tuple[Tensor, Tensor]], n_pairs: int, n_steps, method: str):
     """As :func:`attribute`, from start to end of each of ``n_pairs`` pairs by one quadrature rule; their mean."""
     check_one_of("method", method, METHODS)
-    quadrature("riemann_middle" if method == "adaptive" else method, n_steps)  # checks n_steps
-    n_steps = check_positive("n_steps", n_steps)
+    n_steps = check_positive("n_steps", n_steps, 2 if method == "riemann_trapezoid" else 1)
 
     def paths(objective):
         for start, end in pairs:

@@ -22,6 +22,7 @@ from .arguments import (
     check_unit,
     default,
     generator_or_new,
+    is_finite,
 )
 from .certainty import is_certainty_aware, split
 from .modes import quiet
@@ -96,9 +97,10 @@ class Rows:
 def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: torch.dtype | None = None) -> Tensor:
     """The model's output at points that belong to the inputs number ``index``, checked. It may write into its input."""
 
+    rest = [each.tensor[index.to(each.tensor.device)] if isinstance(each, Rows) else each for each in besides]
+
     def ask(points):
         with precision(points, autocast):
-            rest = (each.tensor[index.to(each.tensor.device)] if isinstance(each, Rows) else each for each in besides)
             return model(points, *rest)
 
     try:
@@ -146,6 +148,8 @@ def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, int]:
         if target != "all":
             raise ValueError(f'expected target to be None, "all", a class number or one per input, got {target!r}')
         return target, classes
+    if type(target) is int and 0 <= target < classes:  # the usual case, quickly
+        return torch.full((n,), target, device=outputs.device), 1
     try:
         number = torch.as_tensor(target, device=outputs.device)
         assert not number.is_floating_point() and number.dtype != torch.bool
@@ -206,7 +210,7 @@ class Question:
     Attributes:
         values: the inputs without certainty. certainty: the rest, or ``None``.
         limit: of the micro-batches.
-        n_targets: numbers that are attributed per input; at_inputs: they, each ``(N,)``; inside of :meth:`asked`.
+        n_targets: numbers that are attributed per input, known inside of :meth:`asked`.
 
     Raises:
         ValueError: no callable, not certainty-aware, no finite inputs, an unknown output, certainty outside [0, 1].
@@ -260,19 +264,22 @@ class Question:
             checked: whether to :meth:`check` the model at once.
         """
         with quiet(self.model):
-            index = torch.arange(len(self.inputs), device=self.inputs.device)
+            index = self._numbers = torch.arange(len(self.inputs), device=self.inputs.device)
             outputs = self.outputs(self.inputs, index)
             target, self.n_targets = resolve_target(self.target, outputs)
             objective = Objective(self.model, target, self.output, self.autocast, self.besides)
-            scores = objective.scores(outputs, index)
-            check_finite(scores, "at the inputs")
-            self.at_inputs, self._answers = [value for _, value, _ in scores], outputs
+            self._answers = outputs
+            check_finite(objective, outputs, index, "at the inputs")
             if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
                 if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
                     warnings.warn(PROBABILITIES, stacklevel=4)
             if checked:
                 self.check(objective)
             yield objective
+
+    def at_inputs(self, objective: Objective) -> Tensor:
+        """F at the inputs, ``(N, n_targets)``, as the model said it when it was :meth:`asked`."""
+        return torch.stack([value for _, value, _ in objective.scores(self._answers, self._numbers)], 1)
 
     def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
         """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
@@ -283,16 +290,18 @@ class Question:
         n, size = len(self.inputs), self.limit.size if self.limit.fixed else 2
         size = size if n % size == 0 else 2  # a batch size that is built into the model stays
         place = 0 if size == 1 or (aligned and size == n) else 1
-        numbers = torch.arange(max(n, size), device=self.inputs.device)
-        least = self.inputs.abs().flatten(1).amax(1).argmin() if place and n > 1 else 0  # the others may have scaled it
-        index = (numbers[:size] - place + least) % n
-        index = index if starts is None else torch.cat([index, numbers[:n]])
+        least = (
+            int(self.inputs.abs().flatten(1).amax(1).argmin()) if place and n > 1 else 0
+        )  # others may have scaled it
+        index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
+        picked = self.inputs.index_select(0, index)
+        index = index if starts is None else torch.cat([index, self._numbers])
 
         def ask(first: float, others: float) -> Tensor:
-            rows = self.inputs[index[:size]]
-            factors = rows.new_full((size, *[1] * (rows.ndim - 1)), others)
-            factors[place] = first
-            rows[:, : self.values.shape[1]] *= factors
+            factors = [others] * place + [first] + [others] * (size - place - 1)
+            factors = torch.tensor(factors, dtype=picked.dtype, device=picked.device).view(-1, *[1] * (picked.ndim - 1))
+            rows = picked * factors
+            rows = rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
             try:
                 return self.outputs(rows if starts is None else torch.cat([rows, starts]), index)
             except torch.OutOfMemoryError:
@@ -305,7 +314,7 @@ class Question:
 
         outputs = ask(1.0, 0.5)
         if starts is not None:
-            check_finite(objective.scores(outputs[size:], index[size:]), "at the start of a path")
+            check_finite(objective, outputs[size:], index[size:], "at the start of a path")
         if size == 1:
             return
         met = [(self._answers[least], outputs[place], (1.0, 0.25))]  # its answer in two batches, and a third to ask
@@ -313,7 +322,7 @@ class Question:
             half = self.with_values(self.values * 0.5)
             met.append((self.outputs(half, index[:1])[0], outputs[0], (0.25, 0.5)))
         for one, other, third in met:
-            if torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
+            if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
                 continue
             # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
             scale = one.double().nan_to_num(posinf=0, neginf=0).abs().max()
@@ -336,9 +345,9 @@ PROBABILITIES = (
 )
 
 
-def check_finite(scores: list[tuple[Tensor, Tensor, Tensor]], where: str) -> None:
+def check_finite(objective: Objective, outputs: Tensor, index: Tensor, where: str) -> None:
     """Raise ``ValueError`` unless what is attributed is finite."""
-    if not all(bool(value.isfinite().all()) for _, value, _ in scores):
+    if not is_finite(outputs) and not all(is_finite(value) for _, value, _ in objective.scores(outputs, index)):
         raise ValueError(f"the model's output is not finite {where}")
 
 

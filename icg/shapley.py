@@ -97,7 +97,7 @@ class Game:
                     self.question.limit.run(add, torch.arange(first, last, device=device))
                     first = last
             if not self.checked:  # of all players together the model must say what it said in another batch
-                known, whole = torch.stack(self.question.at_inputs, 1)[index], masks.all(1)
+                known, whole = self.question.at_inputs(self.objective)[index], masks.all(1)
                 if not bool(whole.any()) or not torch.allclose(result[int(whole.int().argmax())], known, atol=0):
                     self.question.check(self.objective)
                 self.checked = True
