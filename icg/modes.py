@@ -103,12 +103,13 @@ def networks(model) -> list[nn.Module]:
     found, seen, waiting = [], {}, [model]
     while waiting and len(seen) < MOST_THINGS:
         thing = waiting.pop()
-        if isinstance(thing, _PLAIN) or id(thing) in seen:
+        if id(thing) in seen or isinstance(thing, _PLAIN):
             continue
         seen[id(thing)] = thing
         if isinstance(thing, nn.Module):
             found.append(thing)
-            waiting += [*thing.children(), *thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
+            waiting += thing._modules.values()
+            waiting += [*thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
             if not _of_torch(type(thing)):
                 own = vars(thing)
                 waiting += [*(own[name] for name in own.keys() - _EVERY_MODULE_HAS), type(thing)]

@@ -4,6 +4,7 @@ A :class:`Question` holds the arguments that the methods share, checked before a
 is the number F whose change is attributed.
 """
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -177,7 +178,7 @@ class BatchLimit:
         # On a CPU small batches stay in the cache, but fewer than 16 points waste it; on an accelerator large ones fill
         # the device. Measured in benchmarks/.
         budget = 2**17 if inputs.device.type == "cpu" else 2**25
-        per_point = max(1, inputs[0].numel())
+        per_point = max(1, math.prod(inputs.shape[1:]))
         self.size = internal_batch_size or min(4096, max(16, budget // per_point))
 
     def run(self, function: Callable[..., None], *tensors: Tensor) -> None:
@@ -220,7 +221,7 @@ class Question:
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
         for name in Shared.__annotations__:
-            setattr(self, name, shared.get(name, default(name)))
+            setattr(self, name, shared[name] if name in shared else default(name))
         aware = is_certainty_aware(model) if self.certainty_aware is None else self.certainty_aware
         if certainty_only and not aware and (isinstance(model, nn.Module) or self.certainty_aware is not None):
             raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
@@ -252,7 +253,9 @@ class Question:
         def evaluate(points, index):
             parts.append(answer(self.model, points, index, self.besides, self.autocast))
 
-        for points in zip(inputs.split(self.limit.size), index.split(self.limit.size), strict=True):
+        size = self.limit.size
+        whole = [(inputs, index)] if len(inputs) <= size else zip(inputs.split(size), index.split(size), strict=True)
+        for points in whole:
             self.limit.run(evaluate, *points)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -290,9 +293,7 @@ class Question:
         n, size = len(self.inputs), self.limit.size if self.limit.fixed else 2
         size = size if n % size == 0 else 2  # a batch size that is built into the model stays
         place = 0 if size == 1 or (aligned and size == n) else 1
-        least = (
-            int(self.inputs.abs().flatten(1).amax(1).argmin()) if place and n > 1 else 0
-        )  # others may have scaled it
+        least = int(self.inputs.flatten(1).amax(1).argmin()) if place and n > 1 else 0  # others may have scaled it
         index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
         picked = self.inputs.index_select(0, index)
         index = index if starts is None else torch.cat([index, self._numbers])
