@@ -176,7 +176,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
     n, k = len(inputs), len(counts)
     found = torch.empty(n * k, dtype=torch.float64, device=inputs.device)
     bar = tqdm(total=n * k, unit="forward", leave=False, mininterval=0.5, disable=not question.progress)
-    with question.asked(checked=False) as objective, bar:
+    with question.asked() as objective, bar:
 
         def evaluate(place):
             index, step = place.div(k, rounding_mode="floor"), place % k

@@ -203,7 +203,7 @@ def attribute(
         ValueError: outputs or gradients that are not finite, and what the model or the target is refused for.
     """
     inputs = question.inputs
-    with question.asked(checked=False) as objective:
+    with question.asked() as objective:
         change = torch.zeros(len(inputs), question.n_targets, dtype=torch.float64, device=inputs.device)
 
         def watched():

@@ -47,7 +47,7 @@ class Objective:
         target: ``(N,)`` class of each input; ``None`` for a plain value; or the string "all".
         output: "probability", "log_probability" or "logit"; a plain value is taken as it is.
         autocast: dtype for mixed precision, or ``None``.
-        besides: what the model takes after its input; tensors of rows are wrapped in :class:`Rows`.
+        besides: what the model takes after its input, each with whether it has a row for each input.
     """
 
     forward_func: Callable[..., Tensor]
@@ -88,17 +88,9 @@ class Objective:
         return score, torch.add(nn.functional.logsigmoid(s), sound, alpha=0), (-s).sigmoid()
 
 
-@dataclass(frozen=True)
-class Rows:
-    """A tensor with one row for each input."""
-
-    tensor: Tensor
-
-
 def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: torch.dtype | None = None) -> Tensor:
     """The model's output at points that belong to the inputs number ``index``, checked. It may write into its input."""
-
-    rest = [each.tensor[index.to(each.tensor.device)] if isinstance(each, Rows) else each for each in besides]
+    rest = [each[index.to(each.device)] if by_row else each for each, by_row in besides]
 
     def ask(points):
         with precision(points, autocast):
@@ -137,7 +129,7 @@ def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, int]:
     """What :class:`Objective` takes as target, and how many numbers it has per input."""
     n = len(outputs)
     if outputs.ndim == 1 or outputs.shape[1] == 1:
-        if target is not None:
+        if target is not None and not (outputs.ndim == 2 and type(target) is int and target == 0):
             raise ValueError(
                 f"the model returns one value per input, {tuple(outputs.shape)}: expected no target, got {target!r}"
             )
@@ -235,8 +227,8 @@ class Question:
         self.limit = BatchLimit(self.internal_batch_size, inputs)
         besides = self.additional_forward_args
         besides = besides if isinstance(besides, tuple) else () if besides is None else (besides,)
-        rows = [isinstance(each, Tensor) and each.ndim > 0 and len(each) == len(inputs) for each in besides]
-        self.besides = tuple(Rows(each) if own else each for each, own in zip(besides, rows, strict=True))
+        by_row = [isinstance(each, Tensor) and each.ndim > 0 and len(each) == len(inputs) for each in besides]
+        self.besides = tuple(zip(besides, by_row, strict=True))
         self.values, self.certainty, self.n_targets = self.inputs, None, None
         if certainty_only or aware:
             self.values, self.certainty = split(self.inputs)
@@ -260,24 +252,17 @@ class Question:
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @contextmanager
-    def asked(self, checked: bool = True) -> Iterator[Objective]:
-        """A block in which the model is :func:`quiet`; gives what is attributed, its targets resolved.
-
-        Args:
-            checked: whether to :meth:`check` the model at once.
-        """
+    def asked(self) -> Iterator[Objective]:
+        """A block in which the model is :func:`quiet`; gives what is attributed, its targets resolved."""
         with quiet(self.model):
-            index = self._numbers = torch.arange(len(self.inputs), device=self.inputs.device)
-            outputs = self.outputs(self.inputs, index)
+            self._numbers = torch.arange(len(self.inputs), device=self.inputs.device)
+            self._answers = outputs = self.outputs(self.inputs, self._numbers)
             target, self.n_targets = resolve_target(self.target, outputs)
             objective = Objective(self.model, target, self.output, self.autocast, self.besides)
-            self._answers = outputs
-            check_finite(objective, outputs, index, "at the inputs")
+            check_finite(objective, outputs, self._numbers, "at the inputs")
             if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
                 if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
                     warnings.warn(PROBABILITIES, stacklevel=4)
-            if checked:
-                self.check(objective)
             yield objective
 
     def at_inputs(self, objective: Objective) -> Tensor:
@@ -290,8 +275,8 @@ class Question:
         One input is asked for again, beside others; but for rounding, its answer must be the same. Where it stands
         among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
         """
-        n, size = len(self.inputs), self.limit.size if self.limit.fixed else 2
-        size = size if n % size == 0 else 2  # a batch size that is built into the model stays
+        n = len(self.inputs)
+        size = self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2  # it may be built into the model
         place = 0 if size == 1 or (aligned and size == n) else 1
         least = int(self.inputs.flatten(1).amax(1).argmin()) if place and n > 1 else 0  # others may have scaled it
         index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
@@ -326,17 +311,14 @@ class Question:
             if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
                 continue
             # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
-            scale = one.double().nan_to_num(posinf=0, neginf=0).abs().max()
+            scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
             low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
             again = ask(*third)[place if third[0] == 1 else 0]
-            if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-6) * scale)):
-                first, second = (
-                    ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist()) for row in (one, other)
-                )
+            if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-5) * scale)):
                 raise ValueError(
                     "the model's answer about a row depends on the rest of its batch: of the same row it says "
-                    f"{first} in one, {second} in another (statistics of the batch? random numbers? What it needs for "
-                    "each row goes into additional_forward_args)"
+                    f"{_brief(one)} in one, {_brief(other)} in another (statistics of the batch? random numbers? What "
+                    "it needs for each row goes into additional_forward_args)"
                 )
 
 
@@ -355,3 +337,7 @@ def check_finite(objective: Objective, outputs: Tensor, index: Tensor, where: st
 def _apart(a: Tensor, b: Tensor) -> Tensor:
     """Largest difference; infinities that are equal don't differ."""
     return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b.double()).abs()).max()
+
+
+def _brief(row: Tensor) -> str:
+    return ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist())

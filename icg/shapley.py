@@ -70,7 +70,7 @@ class Game:
     ):
         self.question, self.groups, self.absent = question, groups, absent
         self.n = int(groups.max()) + 1
-        with question.asked(checked=False) as self.objective:
+        with question.asked() as self.objective:
             self.n_targets = question.n_targets
         self.checked = False
 
