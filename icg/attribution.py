@@ -7,7 +7,8 @@ input; ``n_steps`` counts gradient evaluations per input (and per draw, where a 
 share is described once, in :class:`icg.arguments.Shared`, and shown by ``help()`` of each.
 
 All return attributions of the shape of ``inputs`` (certainty methods: of its certainty channel), detached. The
-model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts.
+model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts. Refused are
+also models without a gradient to their input, whose rows depend on each other, or not finite where a path ends.
 """
 
 from collections.abc import Iterable

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 MOST_THINGS = 20_000  # that are looked through for networks, and the longest list
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), Tensor, CodeType, ModuleType, torch.device, torch.dtype)
-_EVERY_MODULE_HAS = frozenset(vars(nn.Module()))
 _INSTALLED = re.compile(r"[/\\]((site|dist)-packages|lib[/\\]python3[^/\\]*)[/\\]")  # names no network of the user's
 
 # How many blocks hold something of a network, by the thing's id and a name, and what puts it back.
@@ -108,27 +107,16 @@ def networks(model) -> list[nn.Module]:
         seen[id(thing)] = thing
         if isinstance(thing, nn.Module):
             found.append(thing)
-            waiting += thing._modules.values()
-            waiting += [*thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
-            if not _of_torch(type(thing)):
-                own = vars(thing)
-                waiting += [*(own[name] for name in own.keys() - _EVERY_MODULE_HAS), type(thing)]
+        if isinstance(thing, nn.Module) and _of_torch(type(thing)):  # quickly: there is nothing else in it
+            waiting += [*thing._modules.values(), *thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
         elif isinstance(thing, FunctionType):
-            waiting += _reached_by(thing)
-        elif hasattr(thing, "__func__"):  # a method: bound, of a class, or static
-            waiting += [getattr(thing, "__self__", None), thing.__func__]
-        elif isinstance(thing, partial):
-            waiting += [thing.func, *thing.args, *thing.keywords.values()]
-        elif isinstance(thing, (list, tuple, set, dict)):
-            if len(thing) <= MOST_THINGS:
-                waiting += thing.values() if isinstance(thing, dict) else thing
-        elif isinstance(thing, type):
-            if not _of_torch(thing):
-                waiting += [v for v in vars(thing).values() if callable(v) or hasattr(v, "__func__")]
-                waiting += thing.__bases__
-        else:
-            waiting += [*getattr(thing, "__dict__", {}).values(), type(thing)]
-            waiting += [getattr(thing, name, None) for name in getattr(type(thing), "__slots__", ())]
+            everything = (thing.__globals__, thing.__builtins__)
+            waiting += [each for each in gc.get_referents(thing) if not any(each is other for other in everything)]
+            waiting += _named_in(thing)
+        elif not (isinstance(thing, type) and _of_torch(thing)) and (
+            not isinstance(thing, (list, tuple, set, dict)) or len(thing) <= MOST_THINGS
+        ):
+            waiting += gc.get_referents(thing)
     return found
 
 
@@ -136,18 +124,14 @@ def _of_torch(kind: type) -> bool:
     return str(kind.__module__).startswith(("torch.", "builtins"))
 
 
-def _reached_by(function: FunctionType) -> list:
-    """What a function holds, and what the global names in its code mean."""
-    held = [*gc.get_referents(*(function.__closure__ or ())), *(function.__defaults__ or ())]
-    held += [*(function.__kwdefaults__ or {}).values(), *vars(function).values()]
+def _named_in(function: FunctionType) -> list:
+    """What the global names in a function's code mean, those of "library.network" included."""
     if _INSTALLED.search(function.__code__.co_filename):
-        return held
-    codes, names = [function.__code__], set()
+        return []
+    codes, names, known = [function.__code__], set(), function.__globals__
     for code in codes:
         names.update(code.co_names)
         codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
-    known = function.__globals__
     meant = [known[name] for name in names if name in known]
-    for module in [thing for thing in meant if isinstance(thing, ModuleType)]:  # "library.network(x)"
-        meant += [vars(module)[name] for name in names if name in vars(module)]
-    return held + meant
+    modules = [vars(thing) for thing in meant if isinstance(thing, ModuleType)]
+    return meant + [module[name] for module in modules for name in names if name in module]

@@ -69,7 +69,7 @@ class Answers(TorchDispatchMode):
         return torch.zeros(self.chosen, dtype=torch.long, device=index.device)
 
 
-@pytest.fixture(params=[True, False], ids=["alike", "not alike"])
+@pytest.fixture(params=[True, False], ids=["alike", "differing"])
 def device(request, monkeypatch):
     """A machine that has a CUDA device, as far as anybody can see."""
 

@@ -329,6 +329,46 @@ def test_the_check_costs_one_small_batch():
     assert sizes == [5, 2 + 5, 5 * 5, 5 * 6 * 16] or sizes == [5, 2 + 5, 5 * 6 * 16, 5 * 5]
 
 
+# ---- What the model takes besides
+
+
+def besides(z, mask, scale, name=None):
+    return mlp(8)(z.flatten(1) * mask.flatten(1)) * scale
+
+
+MASK = (rand(3, 2, 4, seed=3) > 0.4).float()
+
+
+@every
+@pytest.mark.parametrize("batch", [1, 2, 3, None])
+def test_side_inputs_go_with_their_rows(name, batch):
+    """As if each input were asked for alone, with its own."""
+    x, options = join(X), {"output": "logit", "target": 1}
+    if "eg" in name or name == "shap":  # these draw for all inputs together
+        return
+    got = ALL[name](besides, x, additional_forward_args=(MASK, 2.0, "tag"), internal_batch_size=batch, **options)
+    if name not in ("icg", "icg, middle", "ig", "gradient", "bshap", "certainty-shap"):
+        assert got.isfinite().all()
+        return
+    for row in range(3):
+        alone = ALL[name](lambda z, mask=MASK[row : row + 1]: besides(z, mask, 2.0), x[row : row + 1], **options)
+        torch.testing.assert_close(got[row : row + 1], alone)
+
+
+def test_one_side_input_needs_no_tuple_and_what_has_no_rows_is_shared():
+    weight = rand(8, 2, seed=4)
+    got = icg.gradient(lambda z, w: z.flatten(1) @ w, join(X), target=0, output="logit", additional_forward_args=weight)
+    torch.testing.assert_close(got.flatten(1), weight[:, 0].expand(3, 8))
+
+
+def test_target_0_of_one_output_is_that_output():
+    model = nn.Linear(4, 1)
+    for method in (icg.gradient, icg.integrated_gradients, icg.bshap):
+        torch.testing.assert_close(method(model, rand(3, 4), target=0), method(model, rand(3, 4)))
+    with pytest.raises(ValueError, match="expected no target, got 1"):
+        icg.gradient(model, rand(3, 4), target=1)
+
+
 # ---- What belongs to the caller
 
 
