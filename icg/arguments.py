@@ -1,15 +1,18 @@
 """What is asked of arguments: refusals before work starts, where random numbers come from, and the shared ones.
 
-Most attribution methods take the same eight arguments. They are declared and described once, in :class:`Shared`, and
+Most attribution methods take the same ten arguments. They are declared and described once, in :class:`Shared`, and
 :func:`shares` gives each method those it takes: ``help()`` and tab completion show them with their defaults, and a
 misspelt one is refused by the method's name.
 """
 
 import inspect
+import math
+import operator
 import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
+from numbers import Real
 from typing import Annotated, TypedDict, TypeVar
 
 import torch
@@ -34,6 +37,10 @@ class Shared(TypedDict, total=False):
         autocast: e.g. ``torch.bfloat16`` for mixed precision; sums stay in float64.
         dtype: of the result; ``None`` means that of ``inputs``. float64 keeps the gradients of probabilities so sure
             that float32 has no number for them.
+        additional_forward_args: what the model takes besides, one thing or a tuple; tensors ``(N, ...)`` are those of
+            the inputs, row by row, all else goes to every call as it is. Nothing of it is attributed.
+        certainty_aware: whether the last channel of ``inputs`` is their certainty; ``None`` asks the model, through
+            ``DataParallel``, ``Sequential`` and ``partial``. A traced model and a lambda don't know: tell them.
     """
 
     # Each type with the default.
@@ -45,6 +52,8 @@ class Shared(TypedDict, total=False):
     progress: Annotated[bool, False]
     autocast: Annotated[torch.dtype | None, None]
     dtype: Annotated[torch.dtype | None, None]
+    additional_forward_args: Annotated[object, None]
+    certainty_aware: Annotated[bool | None, None]
 
 
 def default(name: str):
@@ -108,19 +117,51 @@ def _with(function: Function, parameters: list[inspect.Parameter], described: st
 # ---- Refusals
 
 
-def check_positive(name: str, value) -> None:
-    """Raise ``ValueError`` unless ``value`` is a whole number >= 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"expected {name} to be a whole number >= 1, got {value!r}")
+def check_positive(name: str, value, least: int = 1) -> int:
+    """The whole number ``value``, of any library or a 0-d tensor; ``ValueError`` unless it is one, >= ``least``."""
+    kind = str(getattr(value, "dtype", type(value).__name__))
+    try:
+        number = None if "bool" in kind or getattr(value, "ndim", 0) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise ValueError(f"expected {name} to be a whole number >= {least}, got {value!r}")
+    return number
+
+
+def is_number(value) -> bool:
+    """Whether ``value`` is one real number, of any library or a 0-d tensor; not a truth value."""
+    value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def check_number(name: str, value, bound: str = ">= 0") -> float:
+    """The number ``value`` as a float; ``ValueError`` unless it is finite and keeps to the bound, ">= 0" or "> 0"."""
+    if not is_number(value) or not math.isfinite(value) or not (value > 0 or (value == 0 and "=" in bound)):
+        raise ValueError(f"expected {name} {bound}, got {value}")
+    return float(value)
+
+
+def check_dtype(name: str, dtype) -> None:
+    """Raise ``ValueError`` unless ``dtype`` is a floating one of PyTorch, or ``None``."""
+    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
+        raise ValueError(f"expected {name} to be a floating torch.dtype or None, got {dtype!r}")
 
 
 def check_tensor(name: str, tensor) -> None:
-    """Raise ``ValueError`` unless ``tensor`` is a non-empty floating tensor ``(N, ...)`` of finite numbers."""
+    """Raise ``ValueError`` unless ``tensor`` is a non-empty, dense, floating tensor ``(N, ...)`` of finite numbers."""
     if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim < 2 or len(tensor) == 0:
         got = f"{tuple(tensor.shape)} of {tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
         raise ValueError(f"expected {name} to be a non-empty floating tensor (N, ...), got {got}")
-    if not bool(tensor.isfinite().all()):
+    if tensor.layout != torch.strided:
+        raise ValueError(f"expected {name} to be a dense tensor (its .to_dense()), got {tensor.layout}")
+    if not is_finite(tensor):
         raise ValueError(f"expected finite {name}, got NaN or infinity")
+
+
+def is_finite(tensor: Tensor) -> bool:
+    """Whether all numbers are finite; in half the operations of ``isfinite().all()``, which a small model feels."""
+    return not bool((tensor - tensor).any())  # infinity - infinity is NaN, which is not 0
 
 
 def check_unit(name: str, numbers: Tensor) -> None:
@@ -139,8 +180,12 @@ def check_one_of(name: str, value, known) -> None:
 
 
 def generator_or_new(generator: torch.Generator | None) -> torch.Generator:
-    """The generator that was given, or a fresh one with seed 0."""
-    return torch.Generator().manual_seed(0) if generator is None else generator
+    """The generator that was given, or a fresh one with seed 0; ``ValueError`` for anything else."""
+    if generator is None:
+        return torch.Generator("cpu").manual_seed(0)
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"expected generator to be a torch.Generator or None, got {generator!r}")
+    return generator
 
 
 def random_like(sampler, like: Tensor, generator: torch.Generator) -> Tensor:

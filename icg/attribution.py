@@ -7,7 +7,8 @@ input; ``n_steps`` counts gradient evaluations per input (and per draw, where a 
 share is described once, in :class:`icg.arguments.Shared`, and shown by ``help()`` of each.
 
 All return attributions of the shape of ``inputs`` (certainty methods: of its certainty channel), detached. The
-model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts.
+model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts. Refused are
+also models without a gradient to their input, whose rows depend on each other, or not finite where a path ends.
 """
 
 from collections.abc import Iterable
@@ -17,26 +18,30 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .arguments import Shared, check_one_of, check_positive, random_like, shares
+from .arguments import Shared, check_number, check_one_of, check_positive, random_like, shares
 from .baselines import Baseline, starts, values_of
 from .damage import continuous_bernoulli_certainty, random_blocks
 from .paths import Path, attribute, attribute_straight, point
-from .quadrature import quadrature
+from .quadrature import quadrature, sobol
 from .question import Question
 from .shapley import players_of
 
 if TYPE_CHECKING:  # what editors need to know of the shared arguments
     from typing_extensions import Unpack
 
+LARGEST_TABLE = 2048  # samples whose distances are kept, 16 MiB
 DRAWN = ("stratified", "monte_carlo")  # how random points are spread
-WITHOUT_DELTA = ("target", "output", "internal_batch_size", "generator", "progress", "autocast", "dtype")
+WITHOUT_DELTA = tuple(name for name in Shared.__annotations__ if name != "return_convergence_delta")
+PLAIN = tuple(name for name in WITHOUT_DELTA if name != "generator")
 
 
-@shares("target", "output", "internal_batch_size", "progress", "autocast", "dtype")
+@shares(*PLAIN)
 def gradient(model, inputs: Tensor, **shared: "Unpack[Shared]") -> Tensor:
     """The vanilla gradient dF/dx: a path of length zero at the input (paper, section 1)."""
     question = Question(model, inputs, **shared)
-    return attribute(question, lambda objective: [Path(inputs, inputs, *point(inputs, 1.0), scale=1.0)], 1)
+    return attribute(
+        question, lambda objective: [Path(question.inputs, question.inputs, *point(inputs, 1.0), scale=1.0)], 1
+    )
 
 
 @shares(*WITHOUT_DELTA)
@@ -50,9 +55,8 @@ def smoothgrad(
     Args:
         noise_std: standard deviation of the noise, in units of the values.
     """
-    check_positive("n_steps", n_steps)
-    if not noise_std >= 0:
-        raise ValueError(f"expected noise_std >= 0, got {noise_std}")
+    n_steps = check_positive("n_steps", n_steps)
+    noise_std = check_number("noise_std", noise_std)
     question = Question(model, inputs, **shared)
 
     def paths(objective):
@@ -110,7 +114,7 @@ def shapley_integrated_gradients(
         baselines: where those outside start, as for :func:`integrated_gradients`. groups: players, as for
             :func:`icg.shapley.baseline_game`. n_samples: coalitions; the first is empty. n_steps: on each path.
     """
-    check_positive("n_samples", n_samples)
+    n_samples = check_positive("n_samples", n_samples)
     question = Question(model, inputs, **shared)
     players, (n_draws, start) = players_of(groups, question), starts(baselines, question)
     n, generator, device = int(players.max()) + 1, question.generator, inputs.device
@@ -121,7 +125,7 @@ def shapley_integrated_gradients(
         for draw in range(n_samples):
             random = torch.rand(len(inputs), n + 1, generator=generator, device=generator.device, dtype=torch.float64)
             size = (n * (draw + random[:, n:]) / n_samples).long().clamp(max=n - 1) * (draw > 0)
-            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1)[:, players].to(device)  # -1: never
+            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1).to(device)[:, players]  # -1: never
             weight = (n / (n - size)).double().to(device)
             paid.add_(moves * weight.view(-1, *[1] * players.ndim))
             yield Path(torch.where(moves, start(draw % n_draws), inputs), inputs, nodes, weight * weights)
@@ -150,18 +154,18 @@ def expected_gradients(
             neighbours alike; it needs less than half of the draws for the same error (best when ``n_steps`` is a power
             of 2), and one forward pass per baseline.
     """
-    check_positive("n_steps", n_steps)
+    n_steps = check_positive("n_steps", n_steps)
     check_one_of("method", method, DRAWN)
     question = Question(model, inputs, **shared)
     data, generator, n = values_of("baselines", baselines, question), question.generator, len(inputs)
 
     def paths(objective):
         if method == "stratified":
-            uniform = torch.stack([_sobol(n_steps, generator) for _ in range(n)])
+            uniform = torch.stack([sobol(n_steps, 2, generator) for _ in range(n)])
             order = _in_a_row(question, data, generator, at_most=4 * n_steps)
         else:
             uniform = torch.rand(n, n_steps, 2, generator=generator, device=generator.device, dtype=torch.float64).cpu()
-            order = torch.arange(len(data))
+            order = torch.arange(len(data), device="cpu")
         chosen = order[(uniform[..., 0] * len(order)).long().clamp(max=len(order) - 1)].to(data.device)
         alpha = uniform[..., 1].to(inputs.device)
         weight = torch.full((1, 1), 1 / n_steps, dtype=torch.float64, device=inputs.device)
@@ -194,9 +198,8 @@ def integrated_certainty_gradients(
     Returns:
         ``(N, 1, ...)``: one attribution per position.
     """
-    check_positive("n_samples", n_samples)
-    if not noise_std >= 0:
-        raise ValueError(f"expected noise_std >= 0, got {noise_std}")
+    n_samples = check_positive("n_samples", n_samples)
+    noise_std = check_number("noise_std", noise_std)
     question = Question(model, inputs, certainty_only=True, **shared)
 
     def pairs():
@@ -222,7 +225,7 @@ def expected_certainty_gradients(
     Returns:
         ``(N, 1, ...)``.
     """
-    check_positive("n_steps", n_steps)
+    n_steps = check_positive("n_steps", n_steps)
     check_one_of("method", method, DRAWN)
     question = Question(model, inputs, certainty_only=True, **shared)
     certainty, generator = question.certainty, question.generator
@@ -250,14 +253,17 @@ def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100
     Returns:
         ``(N, 1, ...)``.
     """
-    check_positive("n_steps", n_steps)
+    n_steps = check_positive("n_steps", n_steps)
     question = Question(model, inputs, certainty_only=True, **shared)
     generator, shape = question.generator, question.certainty.shape
 
     def maps():
         for step in range(n_steps):
             place = torch.rand(len(inputs), generator=generator, device=generator.device, dtype=inputs.dtype)
-            yield continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator), torch.ones(1)
+            yield (
+                continuous_bernoulli_certainty((step + place) / n_steps, shape, generator=generator),
+                torch.ones(1, device="cpu"),
+            )
 
     return _at_maps(question, maps(), n_steps)
 
@@ -281,10 +287,8 @@ def block_path_certainty_gradients(
     Returns:
         ``(N, 1, ...)``; on average they sum to F(input) - F(nothing known).
     """
-    check_positive("n_steps", n_steps)
-    parts = parts_for(n_steps) if parts is None else parts
-    for name, value in (("blocks", blocks), ("parts", parts)):
-        check_positive(name, value)
+    n_steps, blocks = check_positive("n_steps", n_steps), check_positive("blocks", blocks)
+    parts = parts_for(n_steps) if parts is None else check_positive("parts", parts)
     question = Question(model, inputs, certainty_only=True, **shared)
     n, axes, options = len(inputs), inputs.shape[2:], {"dtype": inputs.dtype, "generator": question.generator}
     rand = partial(torch.rand, device=question.generator.device, **options)
@@ -300,7 +304,8 @@ def block_path_certainty_gradients(
                 risen = (part + place - wait).view(n, 1, *axes)
                 yield risen.clamp(0, 1), size * ((risen > 0) & (risen <= 1))
 
-    return _at_maps(question, maps(), n_steps)
+    nothing_known = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
+    return _at_maps(question, maps(), n_steps, nothing_known)
 
 
 def parts_for(n_steps: int) -> int:
@@ -315,7 +320,7 @@ def parts_for(n_steps: int) -> int:
     return max(2, round(n_steps ** (1 / 3) / 2))
 
 
-def _at_maps(question: Question, maps: Iterable[tuple[Tensor, Tensor]], n_steps: int) -> Tensor:
+def _at_maps(question: Question, maps: Iterable[tuple[Tensor, Tensor]], n_steps: int, start=None) -> Tensor:
     """The mean of gradient times weight at ``n_steps`` maps, each scaled by the input's own certainty."""
     node, weight = point(question.inputs, 1 / n_steps)
 
@@ -325,7 +330,7 @@ def _at_maps(question: Question, maps: Iterable[tuple[Tensor, Tensor]], n_steps:
             here = torch.cat([question.values, certainty], 1)
             yield Path(here, here, node, weight, scale=scale)
 
-    return attribute(question, paths, n_steps)
+    return attribute(question, paths, n_steps, start)
 
 
 def _in_a_row(question: Question, data: Tensor, generator: torch.Generator, at_most: int) -> Tensor:
@@ -336,22 +341,17 @@ def _in_a_row(question: Question, data: Tensor, generator: torch.Generator, at_m
     """
     chosen = torch.randperm(len(data), generator=generator, device=generator.device).cpu()[:at_most].to(data.device)
     certain = [] if question.certainty is None else [torch.ones_like(data[:1, :1])]
-    parts = [
-        question.outputs(
-            torch.cat([data[part], *(c.expand(len(part), -1, *c.shape[2:]) for c in certain)], 1).to(question.inputs)
-        )
-        for part in chosen.split(question.limit.size)
-    ]
-    outputs = torch.cat(parts).float().reshape(len(chosen), -1)
-    distance = torch.cdist(outputs, outputs).cpu()
-    tour = [0]
-    for _ in range(len(chosen) - 1):
-        distance[:, tour[-1]] = torch.inf
-        tour.append(int(distance[tour[-1]].argmin()))
-    return chosen[torch.tensor(tour, device=chosen.device)].cpu()
-
-
-def _sobol(n: int, generator: torch.Generator) -> Tensor:
-    """``n`` points of a two-dimensional Sobol sequence, scrambled by a seed from ``generator``: ``(n, 2)`` float64."""
-    seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
-    return torch.quasirandom.SobolEngine(2, scramble=True, seed=seed).draw(n, dtype=torch.float64)
+    parts = []
+    for part in chosen.split(question.limit.size):
+        points = torch.cat([data[part], *(c.expand(len(part), -1, *c.shape[2:]) for c in certain)], 1)
+        nobody = torch.zeros(len(part), dtype=torch.long, device=question.inputs.device)  # of the first input, if any
+        parts.append(question.outputs(points.to(question.inputs), nobody))
+    outputs = torch.cat(parts).float().reshape(len(chosen), -1).nan_to_num()
+    table = torch.cdist(outputs, outputs) if len(outputs) <= LARGEST_TABLE else None  # else row by row: linear memory
+    tour, been = torch.zeros(len(outputs), dtype=torch.long, device="cpu"), torch.zeros_like(outputs[:, 0])
+    for k in range(1, len(tour)):
+        here = int(tour[k - 1])
+        been[here] = torch.inf
+        distance = torch.cdist(outputs[here : here + 1], outputs)[0] if table is None else table[here]
+        tour[k] = (distance + been).argmin()
+    return chosen[tour.to(chosen.device)].cpu()

@@ -12,17 +12,20 @@ torch.Size([3, 1, 2])
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from .arguments import check_tensor, generator_or_new, random_like
+from .arguments import check_number, check_positive, check_tensor, generator_or_new, is_number, random_like
 from .question import Question
 
 
 @dataclass(frozen=True)
 class Baseline:
     """Where paths start.
+
+    Those of this module can be pickled.
 
     Attributes:
         sample: ``(values, draw, generator) -> starts``, both ``(N, ...)``; ``draw`` counts from 0.
@@ -35,8 +38,7 @@ class Baseline:
     name: str = "baseline"
 
     def __post_init__(self):
-        if not isinstance(self.n_samples, int) or self.n_samples < 1:
-            raise ValueError(f"expected n_samples to be a whole number >= 1, got {self.n_samples!r}")
+        object.__setattr__(self, "n_samples", check_positive("n_samples", self.n_samples))
 
     def starts(self, values: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """All draws at once, ``(n_samples, N, ...)``: for looking at, not for large jobs."""
@@ -46,12 +48,11 @@ class Baseline:
 
 def constant(value: float | Tensor) -> Baseline:
     """The same value everywhere; a number, or a tensor that broadcasts to the input. Blind where the input has it."""
-    return Baseline(
-        lambda values, draw, generator: (
-            torch.as_tensor(value, dtype=values.dtype, device=values.device).expand_as(values).clone()
-        ),
-        name="constant",
-    )
+    return Baseline(partial(_constant, value), name="constant")
+
+
+def _constant(value, values, draw, generator):
+    return torch.as_tensor(value, dtype=values.dtype, device=values.device).expand_as(values).clone()
 
 
 def zero() -> Baseline:
@@ -73,28 +74,29 @@ def mean(data: Tensor) -> Baseline:
 def every(baselines: Tensor) -> Baseline:
     """Each of ``K`` given baselines ``(K, ...)`` in turn, averaged, for every input."""
     _check_data(baselines)
-    return Baseline(
-        lambda values, draw, generator: baselines[draw % len(baselines)].to(values).expand_as(values).clone(),
-        n_samples=len(baselines),
-        name="every",
-    )
+    return Baseline(partial(_every, baselines), n_samples=len(baselines), name="every")
+
+
+def _every(baselines, values, draw, generator):
+    return baselines[draw % len(baselines)].to(values).expand_as(values).clone()
 
 
 def uniform_noise(low: float = 0.0, high: float = 1.0, n_samples: int = 1) -> Baseline:
     """Noise i.i.d. U(low, high), one image or the mean over several."""
-    return Baseline(
-        lambda values, draw, generator: low + (high - low) * random_like(torch.rand, values, generator),
-        n_samples=n_samples,
-        name="uniform noise",
-    )
+    return Baseline(partial(_uniform_noise, low, high), n_samples, "uniform noise")
+
+
+def _uniform_noise(low, high, values, draw, generator):
+    return low + (high - low) * random_like(torch.rand, values, generator)
 
 
 def maximum_distance(low: float = 0.0, high: float = 1.0) -> Baseline:
     """The farthest point of the input range from each input (figure 1 E): never blind, never neutral."""
-    return Baseline(
-        lambda values, draw, generator: torch.full_like(values, low).masked_fill(values < (low + high) / 2, high),
-        name="maximum distance",
-    )
+    return Baseline(partial(_maximum_distance, float(low), float(high)), name="maximum distance")
+
+
+def _maximum_distance(low, high, values, draw, generator):
+    return torch.full_like(values, low).masked_fill(values < (low + high) / 2, high)
 
 
 def blurred(sigma: float = 5.0) -> Baseline:
@@ -103,19 +105,17 @@ def blurred(sigma: float = 5.0) -> Baseline:
     Args:
         sigma: standard deviation in positions, > 0.
     """
-    if not sigma > 0:
-        raise ValueError(f"expected sigma > 0, got {sigma}")
+    return Baseline(partial(_blurred, check_number("sigma", sigma, "> 0")), name="blurred")
 
-    def sample(values, draw, generator):
-        from torchvision.transforms.functional import gaussian_blur
 
-        spatial = values.shape[2:][-2:] or values.shape[1:]
-        images = values.reshape(-1, 1, *([1] * (2 - len(spatial))), *spatial)
-        # Odd kernels of three standard deviations a side, no wider than reflection at the border allows.
-        kernel = [2 * min(int(3 * sigma + 0.5), size - 1) + 1 for size in images.shape[2:]]
-        return gaussian_blur(images, kernel[::-1], [sigma, sigma]).reshape(values.shape)
+def _blurred(sigma, values, draw, generator):
+    from torchvision.transforms.functional import gaussian_blur
 
-    return Baseline(sample, name="blurred")
+    spatial = values.shape[2:][-2:] or values.shape[1:]
+    images = values.reshape(-1, 1, *([1] * (2 - len(spatial))), *spatial)
+    # Odd kernels of three standard deviations a side, no wider than reflection at the border allows.
+    kernel = [2 * min(int(3 * sigma + 0.5), size - 1) + 1 for size in images.shape[2:]]
+    return gaussian_blur(images, kernel[::-1], [sigma, sigma]).reshape(values.shape)
 
 
 def gaussian_noise(std: float = 0.1, n_samples: int = 50, clip: tuple[float, float] | None = (0.0, 1.0)) -> Baseline:
@@ -124,25 +124,23 @@ def gaussian_noise(std: float = 0.1, n_samples: int = 50, clip: tuple[float, flo
     Args:
         std: in units of the values. clip: range the noisy values are clipped to, or ``None``.
     """
-    if not std >= 0:
-        raise ValueError(f"expected std >= 0, got {std}")
+    return Baseline(partial(_gaussian_noise, check_number("std", std), clip), n_samples, "Gaussian noise")
 
-    def sample(values, draw, generator):
-        noisy = values + std * random_like(torch.randn, values, generator)
-        return noisy if clip is None else noisy.clamp(*clip)
 
-    return Baseline(sample, n_samples=n_samples, name="Gaussian noise")
+def _gaussian_noise(std, clip, values, draw, generator):
+    noisy = values + std * random_like(torch.randn, values, generator)
+    return noisy if clip is None else noisy.clamp(*clip)
 
 
 def data(samples: Tensor, n_samples: int = 50) -> Baseline:
     """Random members of ``samples`` ``(K, ...)`` with replacement, one for each input and draw (figure 1 G)."""
     _check_data(samples)
+    return Baseline(partial(_data, samples), n_samples, "data")
 
-    def sample(values, draw, generator):
-        chosen = torch.randint(len(samples), (len(values),), generator=generator, device=generator.device)
-        return samples[chosen.to(samples.device)].to(values).expand_as(values)
 
-    return Baseline(sample, n_samples=n_samples, name="data")
+def _data(samples, values, draw, generator):
+    chosen = torch.randint(len(samples), (len(values),), generator=generator, device=generator.device)
+    return samples[chosen.to(samples.device)].to(values).expand_as(values)
 
 
 def _check_data(data: Tensor) -> None:
@@ -158,7 +156,7 @@ def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]
     """Number of draws and ``number -> start`` for anything that ``integrated_gradients`` takes as baselines."""
     if baselines is None:
         baselines = zero()
-    elif isinstance(baselines, (int, float)):
+    elif is_number(baselines):
         baselines = constant(float(baselines))
     elif isinstance(baselines, Tensor):
         if baselines.ndim == question.inputs.ndim and baselines.shape[0] not in (1, len(question.inputs)):

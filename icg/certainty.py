@@ -11,7 +11,7 @@ unchanged.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .arguments import check_unit
 
@@ -62,5 +62,18 @@ def split(joined: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def is_certainty_aware(model) -> bool:
-    """Whether ``model`` takes a joined input: true if it carries ``certainty_aware = True``."""
-    return bool(getattr(model, "certainty_aware", False))
+    """Whether ``model`` takes a joined input: true if it, or what it wraps, carries ``certainty_aware = True``.
+
+    Wrappers are those that pass on their input as it is: ``DataParallel`` and its like, ``Sequential`` (its first
+    module counts), ``functools.partial`` and ``wraps``, a method of the model. A lambda may do anything, so it is none.
+    """
+    while model is not None:
+        if hasattr(model, "certainty_aware"):
+            return bool(model.certainty_aware)
+        if isinstance(model, nn.Module):
+            inner = ("0",) if isinstance(model, nn.Sequential) else ("module", "_orig_mod")
+            model = next((model._modules[name] for name in inner if name in model._modules), None)
+        else:
+            inner = ("func", "__self__", "__wrapped__")
+            model = next((getattr(model, name) for name in inner if hasattr(model, name)), None)
+    return False

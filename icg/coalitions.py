@@ -28,8 +28,8 @@ def coalitions(n: int) -> Tensor:
             [0, 1],
             [1, 1]], dtype=torch.int32)
     """
-    check_players(n)
-    return (torch.arange(2**n)[:, None] >> torch.arange(n) & 1).bool()
+    n = check_players(n)
+    return (torch.arange(2**n, device="cpu")[:, None] >> torch.arange(n, device="cpu") & 1).bool()
 
 
 def shapley_from_table(table: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def shapley_from_table(table: Tensor) -> Tensor:
         raise ValueError(f"expected a table of 2**n values with n >= 1, got {len(table)}")
     table = table.double()
     size = coalitions(n)[: 2 ** (n - 1)].sum(1)  # of the subsets of n - 1 players, in binary order
-    weight = torch.tensor([1 / (n * math.comb(n - 1, s)) for s in range(n)], dtype=torch.float64)
+    weight = torch.tensor([1 / (n * math.comb(n - 1, s)) for s in range(n)], dtype=torch.float64, device="cpu")
     weight = weight[size].to(table.device)
     values = []
     for player in range(n):
@@ -74,6 +74,7 @@ def shapley_values(value: Callable[[Tensor], Tensor], n: int, *, batch_size: int
     tensor([0.6667, 0.1667, 0.1667], dtype=torch.float64)
     """
     masks = coalitions(n)
+    n = masks.shape[1]
     with _bar(2**n, progress) as bar:
         ask = partial(_ask, value, batch_size=_batch_size(batch_size), bar=bar)
         ends = ask(masks[[0, -1]].__getitem__, 2)
@@ -107,8 +108,7 @@ def shapley_sampling(
     >>> bool((values - 50).abs().max() < 1e-9), bool(error.max() < 1e-9)
     (True, True)
     """
-    check_positive("n", n)
-    check_positive("n_permutations", n_permutations)
+    n, n_permutations = check_positive("n", n), check_positive("n_permutations", n_permutations)
     each = 2 if antithetic else 1
     if n_permutations % each or n_permutations < 2 * each:
         raise ValueError(
@@ -119,7 +119,7 @@ def shapley_sampling(
     count, mean, squares = 0, 0.0, 0.0
     with _bar(2 + n_permutations * (n - 1), progress) as bar:
         ask = partial(_ask, value, batch_size=batch_size, bar=bar)
-        ends = ask(torch.tensor([[False] * n, [True] * n]).__getitem__, 2)
+        ends = ask(torch.tensor([[False] * n, [True] * n], device="cpu").__getitem__, 2)
         while count < total:
             new = min(max(1, batch_size // (each * n)), total - count)
             orders = [torch.randperm(n, generator=generator, device=generator.device).cpu() for _ in range(new)]
@@ -139,13 +139,13 @@ def _gains(ask, place: Tensor, ends: Tensor) -> Tensor:
     inner = ask(lambda k: place[k // (n - 1)] <= k[:, None] % (n - 1), orders * (n - 1), like=ends)
     start, end = (v.expand(orders, 1, *v.shape) for v in ends)
     chain = torch.cat([start, inner.reshape(orders, n - 1, *ends.shape[1:]), end], 1)
-    return chain.diff(dim=1)[torch.arange(orders)[:, None], place]
+    return chain.diff(dim=1)[torch.arange(orders, device="cpu")[:, None], place]
 
 
 def _ask(value, masks: Callable[[Tensor], Tensor], count: int, *, batch_size: int, bar, like: Tensor | None = None):
     """Values ``(count, ...)`` of the coalitions ``masks(numbers)``, in batches, checked, in float64 on the CPU."""
     parts = []
-    for numbers in torch.arange(count).split(batch_size) if count else ():
+    for numbers in torch.arange(count, device="cpu").split(batch_size) if count else ():
         values = value(masks(numbers))
         if not isinstance(values, Tensor):
             raise ValueError(f"expected the value function to return a tensor, got {type(values).__name__}")
@@ -167,15 +167,14 @@ def _bar(total: int, progress: bool):
 
 
 def _batch_size(batch_size: int | None) -> int:
-    if batch_size is not None:
-        check_positive("batch_size", batch_size)
-    return batch_size or 2**12
+    return 2**12 if batch_size is None else check_positive("batch_size", batch_size)
 
 
-def check_players(n) -> None:
-    check_positive("the number of players", n)
+def check_players(n) -> int:
+    n = check_positive("the number of players", n)
     if n > MOST_PLAYERS:
         raise ValueError(
             f"expected at most {MOST_PLAYERS} players for exact Shapley values (2**n coalitions), got {n}: "
             "join features in groups, or estimate with shapley_sampling"
         )
+    return n

@@ -18,7 +18,7 @@ from .certainty import join
 
 def uniform_certainty(shape, *, generator=None, device=None, dtype=torch.float32) -> Tensor:
     """Certainties i.i.d. U(0, 1): the basic recipe of section 4. Images then all have a mean close to 0.5."""
-    return torch.rand(shape, generator=generator, device=device, dtype=dtype)
+    return torch.rand(shape, generator=generator, device=device or (generator and generator.device), dtype=dtype)
 
 
 def bernoulli_certainty(mean: Tensor, shape, *, generator=None) -> Tensor:

@@ -25,12 +25,14 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import Shared, check_tensor, generator_or_new, shares
+from .arguments import Shared, check_positive, check_tensor, generator_or_new, is_finite, is_number, shares
 from .certainty import split
 from .question import Question
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+MODEL = ("additional_forward_args", "certainty_aware")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator 
         raise ValueError(f"expected attributions (N, C, ...) of at least 3 dimensions, got {tuple(attributions.shape)}")
     value = attributions.detach().double().sum(1, keepdim=True)
     sides = value.shape[2:]
-    if not isinstance(block, int) or block < 1 or any(side % block for side in sides):
+    block = check_positive("block", block)
+    if any(side % block for side in sides):
         raise ValueError(f"expected block to be a whole number that divides {tuple(sides)}, got {block!r}")
     for dim, side in enumerate(sides, start=2):
         value = value.unflatten(dim, (side // block, block)).sum(dim + 1)
@@ -104,7 +107,7 @@ def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator 
     return rank
 
 
-@shares("target", "output", "internal_batch_size", "progress", "autocast")
+@shares("target", "output", "internal_batch_size", "progress", "autocast", *MODEL)
 def deletion_curves(
     model,
     inputs: Tensor,
@@ -137,7 +140,7 @@ def deletion_curves(
     return _curves(Question(model, inputs, **shared), inputs, changed, rank, shares)
 
 
-@shares("target", "output", "internal_batch_size", "progress", "autocast")
+@shares("target", "output", "internal_batch_size", "progress", "autocast", *MODEL)
 def insertion_curves(
     model,
     inputs: Tensor,
@@ -185,18 +188,25 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
 
         for place in torch.arange(n * k, device=inputs.device).split(limit.size):
             limit.run(evaluate, place)
-    if not bool(found.isfinite().all()):
-        raise ValueError("the model's output is not finite")
-    return Curves(counts.double().cpu() / n_ranks, found.view(n, k).cpu())
+        found = found.view(n, k)
+        if not is_finite(found):
+            raise ValueError("the model's output is not finite")
+        # Where the curve meets the inputs themselves, it must say what the model said of them in another batch.
+        met = [found[:, step] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
+        if not met or not any(
+            torch.allclose(values, question.at_inputs(objective)[:, 0], rtol=1e-5, atol=0) for values in met
+        ):
+            question.check(objective)
+    return Curves(counts.double().cpu() / n_ranks, found.cpu())
 
 
 def _shares(shares) -> Tensor:
-    if isinstance(shares, int) and not isinstance(shares, bool):
+    if is_number(shares) and not isinstance(shares, float):
         if shares < 2:
             raise ValueError(f"expected at least 2 shares, got {shares}")
-        return torch.linspace(0, 1, shares, dtype=torch.float64)
+        return torch.linspace(0, 1, int(shares), dtype=torch.float64, device="cpu")
     try:
-        given = torch.as_tensor(shares, dtype=torch.float64)
+        given = torch.as_tensor(shares, dtype=torch.float64, device="cpu")
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(
             f"expected shares to be a whole number or increasing numbers in [0, 1], got {shares!r}"

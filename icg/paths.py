@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from .arguments import check_one_of
+from .arguments import check_one_of, check_positive, is_finite
 from .quadrature import METHODS, quadrature, refine
 from .question import BatchLimit, Objective, Question
 
@@ -44,13 +44,15 @@ class Path:
         flat = torch.arange(first, last, device=self.start.device)
         index, step = flat.div(k, rounding_mode="floor"), flat % k
         # Rules are shared by all inputs, (1, K), or one per input, (N, K): then the points' order is theirs.
-        node, weight = (t[0, step] if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights))
+        node, weight = (
+            t[0].index_select(0, step) if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights)
+        )
         trailing = [1] * (self.start.ndim - 1)
-        start = self.start[index]
-        distance = self.end[index] - start
+        start = self.start.index_select(0, index)
+        distance = self.end.index_select(0, index) - start
         points = torch.addcmul(start, node.to(start.dtype).view(-1, *trailing), distance)
         if isinstance(self.scale, Tensor):
-            distance = self.scale[index]
+            distance = self.scale.index_select(0, index)
         elif self.scale is not None:
             distance = torch.full((len(flat), *trailing), self.scale, dtype=start.dtype, device=start.device)
         return points, distance, weight, index
@@ -97,7 +99,12 @@ def integrate(
 
     Returns:
         ``(N, n_targets, ...)`` in ``dtype``. Run inside :func:`quiet`.
+
+    Raises:
+        ValueError: nowhere is there a way from the output back to the input. (Where there is one at other points, as
+            in a model that treats its rows differently, the gradient is 0.)
     """
+    reached = False
     result = torch.zeros((len(inputs), n_targets, *inputs.shape[1:]), dtype=dtype, device=inputs.device)
     trailing = [1] * (inputs.ndim - 1)
 
@@ -107,13 +114,17 @@ def integrate(
             scores = objective(points, index)
         terms = []
         for k, (score, _, slope) in enumerate(scores):
-            if not score.requires_grad:
-                raise ValueError("the model's output does not depend on its input by differentiable operations")
-            (gradient,) = torch.autograd.grad(
-                score, points, torch.ones_like(score), retain_graph=k + 1 < len(scores), materialize_grads=True
-            )
-            terms.append((gradient * scale).to(dtype).mul_((weight * slope).to(dtype).view(-1, *trailing)))
-        for k, term in enumerate(terms):  # only now, so that a batch that ran out of memory has added nothing
+            gradient = None
+            if score.requires_grad:
+                (gradient,) = torch.autograd.grad(
+                    score, points, torch.ones_like(score), retain_graph=k + 1 < len(scores), allow_unused=True
+                )
+            if gradient is not None:
+                weights = (weight * slope).to(dtype).view(-1, *trailing)
+                terms.append((k, (gradient * scale).to(dtype).mul_(weights)))
+        nonlocal reached
+        reached = reached or bool(terms)
+        for k, term in terms:  # only now, so that a batch that ran out of memory has added nothing
             result[:, k].index_add_(0, index, term)
         if bar is not None:
             bar.update(len(points))
@@ -125,6 +136,8 @@ def integrate(
     finally:
         if bar is not None:
             bar.close()
+    if not reached:
+        raise ValueError("the model's output does not depend on its input by differentiable operations")
     return result
 
 
@@ -141,6 +154,8 @@ def path_values(objective: Objective, start: Tensor, end: Tensor, nodes: Tensor,
     for batch in micro_batches([Path(start, end, nodes, nodes, scale=1.0)], limit):
         limit.run(evaluate, *batch)
     values = torch.cat(parts).view(len(start), nodes.shape[1], -1)
+    if not is_finite(values):
+        raise ValueError("the model's output is not finite somewhere on the path")
     return values.squeeze(2) if objective.target is None or not isinstance(objective.target, str) else values
 
 
@@ -168,11 +183,17 @@ def nodes_and_weights(
 # ---- A whole method
 
 
-def attribute(question: Question, paths: Callable[[Objective], Iterable[Path]], n_evaluations: int):
+def attribute(
+    question: Question,
+    paths: Callable[[Objective], Iterable[Path]],
+    n_evaluations: int,
+    start: Tensor | None = None,
+):
     """Answer a question by the integral along ``paths(objective)``, one path per input and draw.
 
     Args:
         n_evaluations: gradients per input, for the progress bar.
+        start: where the output must be finite, too, ``(N, ...)``; that of the first path if not given.
 
     Returns:
         Attributions of the shape of ``question.inputs``, or of their certainty channel alone, in ``question.dtype``,
@@ -186,13 +207,24 @@ def attribute(question: Question, paths: Callable[[Objective], Iterable[Path]], 
         change = torch.zeros(len(inputs), question.n_targets, dtype=torch.float64, device=inputs.device)
 
         def watched():
-            """The same paths; on the way, F(end) - F(start) is summed up for the convergence delta."""
-            ends = torch.tensor([[0.0, 1.0]], dtype=torch.float64, device=inputs.device)
-            for path in paths(objective):
+            """The same paths. On the way F is looked at where they start, and F(end) - F(start) is summed up."""
+            starts, due = [], 0
+            for number, path in enumerate(paths(objective)):
+                if number == 0:
+                    first = path.start if start is None and path.scale is None else start
+                    question.check(objective, first, aligned=path.nodes.shape[1] == 1)
+                elif path.scale is None:
+                    due += path.nodes.shape[1]  # one start for every 16 gradients costs little
+                    if due >= 16:
+                        starts, due = [*starts, Path(path.start, path.start, *point(inputs, 1.0))], 0
                 if question.return_convergence_delta:
+                    ends = torch.tensor([[0.0, 1.0]], dtype=torch.float64, device=inputs.device)
                     values = path_values(objective, path.start, path.end, ends, question.limit)
                     change.add_(values.diff(dim=1).view_as(change) * path.weights.sum(1, keepdim=True))
+                if len(starts) * len(inputs) >= question.limit.size:
+                    starts = _finite(objective, starts, question.limit)
                 yield path
+            _finite(objective, starts, question.limit)
 
         result = integrate(
             objective,
@@ -203,9 +235,9 @@ def attribute(question: Question, paths: Callable[[Objective], Iterable[Path]], 
             progress=question.progress,
             total=n_evaluations * len(inputs),
         )
-    if not bool(result.isfinite().all()):
+    if not is_finite(result):
         raise ValueError("the model's gradients are not finite somewhere on the path")
-    delta = result.flatten(2).sum(2) - change
+    delta = result.flatten(2).sum(2) - change if question.return_convergence_delta else change
     if question.certainty_only:
         result = result[:, :, -1:]
     if not isinstance(objective.target, str):  # one class each
@@ -214,10 +246,20 @@ def attribute(question: Question, paths: Callable[[Objective], Iterable[Path]], 
     return (result, delta) if question.return_convergence_delta else result
 
 
+def _finite(objective: Objective, starts: list[Path], limit: BatchLimit) -> list:
+    def check(points, index):
+        if not all(is_finite(value) for _, value, _ in objective(points, index)):
+            raise ValueError("the model's output is not finite at the start of a path")
+
+    for points, _, _, index in micro_batches(starts, limit):
+        limit.run(check, points, index)
+    return []
+
+
 def attribute_straight(question: Question, pairs: Iterable[tuple[Tensor, Tensor]], n_pairs: int, n_steps, method: str):
     """As :func:`attribute`, from start to end of each of ``n_pairs`` pairs by one quadrature rule; their mean."""
     check_one_of("method", method, METHODS)
-    quadrature("riemann_middle" if method == "adaptive" else method, n_steps)  # checks n_steps
+    n_steps = check_positive("n_steps", n_steps, 2 if method == "riemann_trapezoid" else 1)
 
     def paths(objective):
         for start, end in pairs:

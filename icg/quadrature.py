@@ -1,4 +1,4 @@
-"""Where to evaluate an integral over [0, 1], and how much each point counts."""
+"""Where to evaluate an integral over [0, 1], and how much each point counts; and evenly spread points."""
 
 from functools import lru_cache
 
@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import check_one_of
+from .arguments import check_one_of, check_positive
 
 
 def _left(n):
@@ -42,7 +42,6 @@ _RULES = {
 METHODS = (*_RULES, "adaptive")
 
 
-@lru_cache(maxsize=64, typed=True)  # a Gauss-Legendre rule of many points costs more than a small model
 def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
     """Nodes and weights, ``(n_steps,)`` float64 each, of a rule on [0, 1]; the weights sum to 1.
 
@@ -54,11 +53,13 @@ def quadrature(method: str, n_steps: int) -> tuple[Tensor, Tensor]:
     (tensor([0.2500, 0.7500], dtype=torch.float64), tensor([0.5000, 0.5000], dtype=torch.float64))
     """
     check_one_of("method", method, _RULES)
-    least = 2 if method == "riemann_trapezoid" else 1
-    if not isinstance(n_steps, int) or n_steps < least:
-        raise ValueError(f"expected n_steps to be a whole number >= {least} for {method}, got {n_steps!r}")
-    nodes, weights = _RULES[method](n_steps)
-    return torch.from_numpy(nodes), torch.from_numpy(weights)
+    n_steps = check_positive("n_steps", n_steps, 2 if method == "riemann_trapezoid" else 1)
+    return tuple(torch.from_numpy(numbers.copy()) for numbers in _rule(method, n_steps))  # the caller's own
+
+
+@lru_cache(maxsize=64)  # a Gauss-Legendre rule of many points costs more than a small model
+def _rule(method: str, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+    return _RULES[method](n_steps)
 
 
 def refine(edges: Tensor, values: Tensor, n: int) -> Tensor:
@@ -89,3 +90,10 @@ def refine(edges: Tensor, values: Tensor, n: int) -> Tensor:
     part = (new - first.gather(1, cell)).to(edges.dtype) / (last - first).gather(1, cell)
     left, right = edges[:, :-1].gather(1, cell), edges[:, 1:].gather(1, cell)
     return torch.cat([left + part * (right - left), edges[:, -1:]], 1)
+
+
+def sobol(n: int, dimensions: int, generator: torch.Generator) -> Tensor:
+    """``n`` points of a Sobol sequence, scrambled by a seed from ``generator``: ``(n, dimensions)`` float64, CPU."""
+    seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
+    with torch.device("cpu"):  # the engine takes the default one
+        return torch.quasirandom.SobolEngine(dimensions, scramble=True, seed=seed).draw(n, dtype=torch.float64)

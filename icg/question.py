@@ -4,6 +4,8 @@ A :class:`Question` holds the arguments that the methods share, checked before a
 is the number F whose change is attributed.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -12,8 +14,19 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from .arguments import Shared, check_one_of, check_tensor, check_unit, default, generator_or_new
+from .arguments import (
+    Shared,
+    check_dtype,
+    check_one_of,
+    check_positive,
+    check_tensor,
+    check_unit,
+    default,
+    generator_or_new,
+    is_finite,
+)
 from .certainty import is_certainty_aware, split
+from .modes import quiet
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,37 +47,66 @@ class Objective:
         target: ``(N,)`` class of each input; ``None`` for a plain value; or the string "all".
         output: "probability", "log_probability" or "logit"; a plain value is taken as it is.
         autocast: dtype for mixed precision, or ``None``.
+        besides: what the model takes after its input, each with whether it has a row for each input.
     """
 
-    forward_func: Callable[[Tensor], Tensor]
+    forward_func: Callable[..., Tensor]
     target: Tensor | str | None
     output: str
     autocast: torch.dtype | None = None
+    besides: tuple = ()
 
     def __call__(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target."""
-        with precision(points, self.autocast):
-            outputs = self.forward_func(points)
-        check_outputs(outputs, len(points))
+        """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target.
+
+        F is NaN where an output that counts isn't finite: a class of logit -inf, which nobody asked about, is fine.
+        """
+        return self.scores(answer(self.forward_func, points, index, self.besides, self.autocast), index)
+
+    def scores(self, outputs: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """The same, for what the model has answered already."""
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()
         if self.target is None:
-            value = outputs.reshape(len(points))
+            value = outputs.reshape(len(outputs))
             return [(value, value.detach().double(), torch.ones_like(value, dtype=torch.float64))]
         if isinstance(self.target, str):
             classes = torch.arange(outputs.shape[1], device=outputs.device)
-            return [self._score(outputs, c.expand(len(points))) for c in classes]
+            return [self._score(outputs, c.expand(len(outputs))) for c in classes]
         return [self._score(outputs, self.target[index])]
 
     def _score(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         own = logits.gather(1, target[:, None]).squeeze(1)
         if self.output == "logit":
             return own, own.detach().double(), torch.ones_like(own, dtype=torch.float64)
-        score = own - logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
+        others = logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
+        score = own - others
         s = score.detach().double()
+        sound = (own + others.clamp(min=0)).detach().double()  # infinite or NaN if one that counts is
         if self.output == "probability":
-            return score, s.sigmoid(), s.sigmoid() * (-s).sigmoid()
-        return score, nn.functional.logsigmoid(s), (-s).sigmoid()
+            return score, torch.add(s.sigmoid(), sound, alpha=0), s.sigmoid() * (-s).sigmoid()
+        return score, torch.add(nn.functional.logsigmoid(s), sound, alpha=0), (-s).sigmoid()
+
+
+def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: torch.dtype | None = None) -> Tensor:
+    """The model's output at points that belong to the inputs number ``index``, checked. It may write into its input."""
+    rest = [each[index.to(each.device)] if by_row else each for each, by_row in besides]
+
+    def ask(points):
+        with precision(points, autocast):
+            return model(points, *rest)
+
+    try:
+        outputs = ask(points.clone())  # in a pass with gradients no leaf, which nobody could write into
+    except RuntimeError as error:
+        if not any(words in str(error) for words in ("does not require grad", "flags of leaf", "used in the graph")):
+            raise
+        with_graph = torch.is_grad_enabled()
+        with torch.enable_grad():  # a model that differentiates by its input
+            outputs = ask(points if with_graph else points.clone().requires_grad_())
+        outputs = outputs if with_graph or not isinstance(outputs, Tensor) else outputs.detach()
+    check_outputs(outputs, len(points))
+    return outputs
 
 
 def precision(points: Tensor, autocast: torch.dtype | None):
@@ -87,7 +129,7 @@ def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, int]:
     """What :class:`Objective` takes as target, and how many numbers it has per input."""
     n = len(outputs)
     if outputs.ndim == 1 or outputs.shape[1] == 1:
-        if target is not None:
+        if target is not None and not (outputs.ndim == 2 and type(target) is int and target == 0):
             raise ValueError(
                 f"the model returns one value per input, {tuple(outputs.shape)}: expected no target, got {target!r}"
             )
@@ -99,6 +141,8 @@ def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, int]:
         if target != "all":
             raise ValueError(f'expected target to be None, "all", a class number or one per input, got {target!r}')
         return target, classes
+    if type(target) is int and 0 <= target < classes:  # the usual case, quickly
+        return torch.full((n,), target, device=outputs.device), 1
     try:
         number = torch.as_tensor(target, device=outputs.device)
         assert not number.is_floating_point() and number.dtype != torch.bool
@@ -120,13 +164,13 @@ class BatchLimit:
     """Points per micro-batch. Given by the caller, or chosen for the device and halved when memory runs out."""
 
     def __init__(self, internal_batch_size: int | None, inputs: Tensor):
-        if internal_batch_size is not None and (not isinstance(internal_batch_size, int) or internal_batch_size < 1):
-            raise ValueError(f"expected internal_batch_size to be a whole number >= 1, got {internal_batch_size!r}")
         self.fixed = internal_batch_size is not None
+        if self.fixed:
+            internal_batch_size = check_positive("internal_batch_size", internal_batch_size)
         # On a CPU small batches stay in the cache, but fewer than 16 points waste it; on an accelerator large ones fill
         # the device. Measured in benchmarks/.
         budget = 2**17 if inputs.device.type == "cpu" else 2**25
-        per_point = max(1, inputs[0].numel())
+        per_point = max(1, math.prod(inputs.shape[1:]))
         self.size = internal_batch_size or min(4096, max(16, budget // per_point))
 
     def run(self, function: Callable[..., None], *tensors: Tensor) -> None:
@@ -142,29 +186,6 @@ class BatchLimit:
         self.size = min(self.size, max(1, half))
         for part in (slice(None, half), slice(half, None)):
             self.run(function, *(t[part] for t in tensors))
-
-
-@contextmanager
-def quiet(model):
-    """The model in eval mode with frozen parameters, and afterwards exactly as it was.
-
-    Frozen parameters save memory: without them a layer keeps its input for a weight gradient that nobody wants.
-    """
-    everything = list(model.modules()) if isinstance(model, nn.Module) else []
-    modules = [m for m in everything if m.training]
-    parameters = [p for m in everything for p in m.parameters(recurse=False) if p.requires_grad]
-    try:
-        for module in modules:
-            module.training = False
-        for parameter in parameters:
-            parameter.requires_grad_(False)
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        for module in modules:
-            module.training = True
-        for parameter in parameters:
-            parameter.requires_grad_(True)
 
 
 # ---- All of it together
@@ -191,18 +212,25 @@ class Question:
     def __init__(self, model, inputs: Tensor, *, certainty_only: bool = False, **shared: "Unpack[Shared]"):
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
-        if certainty_only and isinstance(model, nn.Module) and not is_certainty_aware(model):
+        for name in Shared.__annotations__:
+            setattr(self, name, shared[name] if name in shared else default(name))
+        aware = is_certainty_aware(model) if self.certainty_aware is None else self.certainty_aware
+        if certainty_only and not aware and (isinstance(model, nn.Module) or self.certainty_aware is not None):
             raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
         check_tensor("inputs", inputs)
-        for name in Shared.__annotations__:
-            setattr(self, name, shared.get(name, default(name)))
         check_one_of("output", self.output, OUTPUTS)
+        check_dtype("dtype", self.dtype)
+        check_dtype("autocast", self.autocast)
         self.model, self.inputs, self.certainty_only = model, inputs.detach(), certainty_only
         self.dtype = self.dtype or inputs.dtype
         self.generator = generator_or_new(self.generator)
         self.limit = BatchLimit(self.internal_batch_size, inputs)
+        besides = self.additional_forward_args
+        besides = besides if isinstance(besides, tuple) else () if besides is None else (besides,)
+        by_row = [isinstance(each, Tensor) and each.ndim > 0 and len(each) == len(inputs) for each in besides]
+        self.besides = tuple(zip(besides, by_row, strict=True))
         self.values, self.certainty, self.n_targets = self.inputs, None, None
-        if certainty_only or is_certainty_aware(model):
+        if certainty_only or aware:
             self.values, self.certainty = split(self.inputs)
             check_unit("certainty (last along dim 1)", self.certainty)
 
@@ -210,26 +238,106 @@ class Question:
         """The model's input with other values and the same certainty."""
         return values if self.certainty is None else torch.cat([values, self.certainty], 1)
 
-    def outputs(self, inputs: Tensor) -> Tensor:
-        """The model's output on all ``inputs``, in micro-batches, checked. Inside of :func:`quiet`."""
+    def outputs(self, inputs: Tensor, index: Tensor) -> Tensor:
+        """The model's output on all ``inputs``, of number ``index``, in micro-batches. Inside of :func:`quiet`."""
         parts = []
 
-        def evaluate(points):
-            with precision(points, self.autocast):
-                outputs = self.model(points)
-            check_outputs(outputs, len(points))
-            parts.append(outputs)
+        def evaluate(points, index):
+            parts.append(answer(self.model, points, index, self.besides, self.autocast))
 
-        for points in inputs.split(self.limit.size):
-            self.limit.run(evaluate, points)
-        outputs = torch.cat(parts)
-        if not bool(outputs.isfinite().all()):
-            raise ValueError("the model's output is not finite")
-        return outputs
+        size = self.limit.size
+        whole = [(inputs, index)] if len(inputs) <= size else zip(inputs.split(size), index.split(size), strict=True)
+        for points in whole:
+            self.limit.run(evaluate, *points)
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     @contextmanager
     def asked(self) -> Iterator[Objective]:
         """A block in which the model is :func:`quiet`; gives what is attributed, its targets resolved."""
         with quiet(self.model):
-            target, self.n_targets = resolve_target(self.target, self.outputs(self.inputs))
-            yield Objective(self.model, target, self.output, self.autocast)
+            self._numbers = torch.arange(len(self.inputs), device=self.inputs.device)
+            self._answers = outputs = self.outputs(self.inputs, self._numbers)
+            target, self.n_targets = resolve_target(self.target, outputs)
+            objective = Objective(self.model, target, self.output, self.autocast, self.besides)
+            check_finite(objective, outputs, self._numbers, "at the inputs")
+            if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
+                if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
+                    warnings.warn(PROBABILITIES, stacklevel=4)
+            yield objective
+
+    def at_inputs(self, objective: Objective) -> Tensor:
+        """F at the inputs, ``(N, n_targets)``, as the model said it when it was :meth:`asked`."""
+        return torch.stack([value for _, value, _ in objective.scores(self._answers, self._numbers)], 1)
+
+    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
+        """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
+
+        One input is asked for again, beside others; but for rounding, its answer must be the same. Where it stands
+        among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+        """
+        n = len(self.inputs)
+        size = self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2  # it may be built into the model
+        place = 0 if size == 1 or (aligned and size == n) else 1
+        least = int(self.inputs.flatten(1).amax(1).argmin()) if place and n > 1 else 0  # others may have scaled it
+        index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
+        picked = self.inputs.index_select(0, index)
+        index = index if starts is None else torch.cat([index, self._numbers])
+
+        def ask(first: float, others: float) -> Tensor:
+            factors = [others] * place + [first] + [others] * (size - place - 1)
+            factors = torch.tensor(factors, dtype=picked.dtype, device=picked.device).view(-1, *[1] * (picked.ndim - 1))
+            rows = picked * factors
+            rows = rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
+            try:
+                return self.outputs(rows if starts is None else torch.cat([rows, starts]), index)
+            except torch.OutOfMemoryError:
+                raise
+            except Exception as error:
+                raise ValueError(
+                    f"the model answers {n} rows, but not {len(index)} ({error}); what it needs for each row goes into "
+                    "additional_forward_args, a batch size that is built into it into internal_batch_size"
+                ) from error
+
+        outputs = ask(1.0, 0.5)
+        if starts is not None:
+            check_finite(objective, outputs[size:], index[size:], "at the start of a path")
+        if size == 1:
+            return
+        met = [(self._answers[least], outputs[place], (1.0, 0.25))]  # its answer in two batches, and a third to ask
+        if n == 1:  # the other one alone, for a batch that is scaled by its largest value
+            half = self.with_values(self.values * 0.5)
+            met.append((self.outputs(half, index[:1])[0], outputs[0], (0.25, 0.5)))
+        for one, other, third in met:
+            if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
+                continue
+            # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
+            scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
+            low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
+            again = ask(*third)[place if third[0] == 1 else 0]
+            if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-5) * scale)):
+                raise ValueError(
+                    "the model's answer about a row depends on the rest of its batch: of the same row it says "
+                    f"{_brief(one)} in one, {_brief(other)} in another (statistics of the batch? random numbers? What "
+                    "it needs for each row goes into additional_forward_args)"
+                )
+
+
+PROBABILITIES = (
+    "the model's outputs are >= 0 and sum to 1, as probabilities do: pass a model that returns logits, or "
+    'output="logit", which takes the outputs as they are'
+)
+
+
+def check_finite(objective: Objective, outputs: Tensor, index: Tensor, where: str) -> None:
+    """Raise ``ValueError`` unless what is attributed is finite."""
+    if not is_finite(outputs) and not all(is_finite(value) for _, value, _ in objective.scores(outputs, index)):
+        raise ValueError(f"the model's output is not finite {where}")
+
+
+def _apart(a: Tensor, b: Tensor) -> Tensor:
+    """Largest difference; infinities that are equal don't differ."""
+    return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b.double()).abs()).max()
+
+
+def _brief(row: Tensor) -> str:
+    return ", ".join(f"{number:.4g}" for number in row.flatten()[:4].tolist())

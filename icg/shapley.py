@@ -22,7 +22,7 @@ from .arguments import Shared, check_positive, check_tensor, options_of, shares
 from .baselines import starts, values_of
 from .certainty import join, split
 from .coalitions import MOST_PLAYERS, check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
-from .quadrature import quadrature
+from .quadrature import quadrature, sobol
 from .question import Question, quiet
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ class Game:
         self.n = int(groups.max()) + 1
         with question.asked() as self.objective:
             self.n_targets = question.n_targets
+        self.checked = False
 
     def __call__(self, masks: Tensor) -> Tensor:
         if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim != 2 or masks.shape[1] != self.n:
             got = f"{tuple(masks.shape)} of {masks.dtype}" if isinstance(masks, Tensor) else type(masks).__name__
             raise ValueError(f"expected boolean masks of shape (M, {self.n}), got {got}")
-        values = self.values(masks, torch.arange(len(self.question.inputs)))
+        values = self.values(masks, torch.arange(len(self.question.inputs), device="cpu"))
         values = values if isinstance(self.objective.target, str) else values[:, :, 0]
         return values[:, 0] if values.shape[1] == 1 else values
 
@@ -95,6 +96,11 @@ class Game:
                     last = min(total, first + self.question.limit.size)
                     self.question.limit.run(add, torch.arange(first, last, device=device))
                     first = last
+            if not self.checked:  # of all players together the model must say what it said in another batch
+                known, whole = self.question.at_inputs(self.objective)[index], masks.all(1)
+                if not bool(whole.any()) or not torch.allclose(result[int(whole.int().argmax())], known, atol=0):
+                    self.question.check(self.objective)
+                self.checked = True
         return result
 
     def _add(self, result, masks, index, rows, fills, weights, flat) -> None:
@@ -114,7 +120,7 @@ class Game:
         """Exact Shapley values of all inputs, ``(n, N, targets)`` float64."""
         check_players(self.n)
         parts = []
-        for index in torch.arange(len(self.question.inputs)).split(max(1, LARGEST_TABLE >> self.n)):
+        for index in torch.arange(len(self.question.inputs), device="cpu").split(max(1, LARGEST_TABLE >> self.n)):
             batch_size = max(1, 8 * self.question.limit.size // len(index))
             value = partial(self.values, index=index)
             parts.append(shapley_values(value, self.n, batch_size=batch_size, progress=progress))
@@ -132,7 +138,7 @@ class Game:
         return maps if isinstance(self.objective.target, str) else maps[:, 0]
 
 
-@shares("target", "output", "internal_batch_size", "generator")
+@shares("target", "output", "internal_batch_size", "generator", "additional_forward_args", "certainty_aware")
 def baseline_game(
     model,
     inputs: Tensor,
@@ -153,10 +159,10 @@ def baseline_game(
     groups = players_of(groups, question)
     n_draws, start = starts(baselines, question)
     fills = torch.stack([start(draw) for draw in range(n_draws)])
-    return Game(question, groups, _fixed(fills))
+    return Game(question, groups, partial(_fixed, fills))
 
 
-@shares("target", "output", "internal_batch_size", "generator")
+@shares("target", "output", "internal_batch_size", "generator", "additional_forward_args", "certainty_aware")
 def distribution_game(
     model,
     inputs: Tensor,
@@ -179,9 +185,8 @@ def distribution_game(
     """
     question = Question(model, inputs, **shared)
     groups = players_of(groups, question)
-    for name, number in (("n_nodes", n_nodes), ("n_samples", n_samples)):
-        if number is not None:
-            check_positive(name, number)
+    n_nodes = None if n_nodes is None else check_positive("n_nodes", n_nodes)
+    n_samples = None if n_samples is None else check_positive("n_samples", n_samples)
     generator, shape = question.generator, question.values.shape[1:]
     if isinstance(distribution, Uniform):
         low, high = (_bound(name, getattr(distribution, name), question) for name in ("low", "high"))
@@ -190,19 +195,17 @@ def distribution_game(
         if math.prod(shape) <= 3:
             n_nodes = n_nodes or {1: 2000, 2: 200, 3: 40}[math.prod(shape)]
             return Game(question, groups, partial(_grids, low, high, quadrature("riemann_middle", n_nodes)[0], groups))
-        seed = int(torch.randint(2**31 - 1, (), generator=generator, device=generator.device))
-        engine = torch.quasirandom.SobolEngine(math.prod(shape), scramble=True, seed=seed)
-        points = engine.draw(n_samples or 1024, dtype=torch.float64).to(low.device)
+        points = sobol(n_samples or 1024, math.prod(shape), generator).to(low.device)
         samples = low + (high - low) * points.view(-1, *shape).to(low)
     else:
         samples = values_of("distribution", distribution, question)
         if n_samples is not None and n_samples < len(samples):
             chosen = torch.randperm(len(samples), generator=generator, device=generator.device)[:n_samples]
             samples = samples[chosen.to(samples.device)]
-    return Game(question, groups, _fixed(samples.to(question.inputs)[:, None]))
+    return Game(question, groups, partial(_fixed, samples.to(question.inputs)[:, None]))
 
 
-@shares("target", "output", "internal_batch_size")
+@shares("target", "output", "internal_batch_size", "additional_forward_args", "certainty_aware")
 def certainty_game(
     model,
     values: Tensor,
@@ -219,12 +222,13 @@ def certainty_game(
     """
     question = Question(model, join(values, certainty), certainty_only=True, **shared)
     fills = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
-    return Game(question, players_of(groups, question), _fixed(fills[None]))
+    return Game(question, players_of(groups, question), partial(_fixed, fills[None]))
 
 
-def _fixed(fills: Tensor):
+def _fixed(fills: Tensor, masks: Tensor):
+    """The same fills for all coalitions."""
     weights = torch.full((len(fills),), 1 / len(fills), dtype=torch.float64, device=fills.device)
-    return lambda masks: [(torch.arange(len(masks), device=masks.device), fills, weights)]
+    return [(torch.arange(len(masks), device=masks.device), fills, weights)]
 
 
 def _grids(low: Tensor, high: Tensor, nodes: Tensor, groups: Tensor, masks: Tensor):

@@ -16,7 +16,7 @@ from icg.arguments import Shared, default, options_of, shares
 from icg.deletion import deletion_curves, insertion_curves
 from icg.question import Question
 
-EIGHT = {
+ALL = {
     "target": None,
     "output": "probability",
     "internal_batch_size": None,
@@ -25,35 +25,38 @@ EIGHT = {
     "progress": False,
     "autocast": None,
     "dtype": None,
+    "additional_forward_args": None,
+    "certainty_aware": None,
 }
+MODEL = {"additional_forward_args", "certainty_aware"}
 METHODS = {
-    icg.gradient: EIGHT.keys() - {"generator", "return_convergence_delta"},
-    icg.smoothgrad: EIGHT.keys() - {"return_convergence_delta"},
-    icg.integrated_gradients: EIGHT.keys(),
-    icg.expected_gradients: EIGHT.keys(),
-    icg.integrated_certainty_gradients: EIGHT.keys(),
-    icg.expected_certainty_gradients: EIGHT.keys(),
-    icg.block_path_certainty_gradients: EIGHT.keys() - {"return_convergence_delta"},
-    icg.random_path_certainty_gradients: EIGHT.keys() - {"return_convergence_delta"},
-    icg.shapley.baseline_game: {"target", "output", "internal_batch_size", "generator"},
-    icg.shapley.distribution_game: {"target", "output", "internal_batch_size", "generator"},
-    icg.shapley.certainty_game: {"target", "output", "internal_batch_size"},
-    deletion_curves: {"target", "output", "internal_batch_size", "progress", "autocast"},
-    insertion_curves: {"target", "output", "internal_batch_size", "progress", "autocast"},
+    icg.gradient: ALL.keys() - {"generator", "return_convergence_delta"},
+    icg.smoothgrad: ALL.keys() - {"return_convergence_delta"},
+    icg.integrated_gradients: ALL.keys(),
+    icg.expected_gradients: ALL.keys(),
+    icg.integrated_certainty_gradients: ALL.keys(),
+    icg.expected_certainty_gradients: ALL.keys(),
+    icg.block_path_certainty_gradients: ALL.keys() - {"return_convergence_delta"},
+    icg.random_path_certainty_gradients: ALL.keys() - {"return_convergence_delta"},
+    icg.shapley.baseline_game: {"target", "output", "internal_batch_size", "generator"} | MODEL,
+    icg.shapley.distribution_game: {"target", "output", "internal_batch_size", "generator"} | MODEL,
+    icg.shapley.certainty_game: {"target", "output", "internal_batch_size"} | MODEL,
+    deletion_curves: {"target", "output", "internal_batch_size", "progress", "autocast"} | MODEL,
+    insertion_curves: {"target", "output", "internal_batch_size", "progress", "autocast"} | MODEL,
 }
 each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
 
 
-def test_the_declaration_has_eight_arguments_with_their_defaults():
-    assert {name: default(name) for name in Shared.__annotations__} == EIGHT
+def test_the_declaration_has_ten_arguments_with_their_defaults():
+    assert {name: default(name) for name in Shared.__annotations__} == ALL
 
 
 @each
 def test_the_signature_shows_each_with_its_default(method):
     parameters = inspect.signature(method).parameters
-    assert {name for name in parameters if name in EIGHT} == set(METHODS[method])
+    assert {name for name in parameters if name in ALL} == set(METHODS[method])
     for name in METHODS[method]:
-        assert parameters[name].default == EIGHT[name] and parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
+        assert parameters[name].default == ALL[name] and parameters[name].kind is inspect.Parameter.KEYWORD_ONLY
         assert parameters[name].annotation is not inspect.Parameter.empty
     assert not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
 
@@ -63,10 +66,10 @@ def test_help_shows_each_with_its_default_and_its_meaning(method):
     text = pydoc.plain(pydoc.render_doc(method))
     head, _, body = text.partition("Shared arguments:")
     for name in METHODS[method]:
-        assert f"{name}:" in head and f"= {EIGHT[name]!r}" in head
+        assert f"{name}:" in head and f"= {ALL[name]!r}" in head
         (meaning,) = [line for line in body.split("\n") if line.strip().startswith(f"{name}: ")]
         assert len(meaning.strip()) > len(name) + 10
-    for name in EIGHT.keys() - METHODS[method]:
+    for name in ALL.keys() - METHODS[method]:
         assert f" {name}: " not in body
 
 
@@ -75,7 +78,7 @@ def test_tab_completes_them():
     shell.push({"icg": icg})
     with provisionalcompleter():
         found = {completion.text for completion in shell.Completer.completions("icg.integrated_gradients(m, x, ", 31)}
-    assert {f"{name}=" for name in EIGHT} <= found
+    assert {f"{name}=" for name in ALL} <= found
 
 
 @each
@@ -106,8 +109,8 @@ def test_bad_options_of_a_shapley_method_are_refused_by_its_own_name():
 def test_what_is_given_reaches_the_question():
     given = {"target": 1, "output": "logit", "internal_batch_size": 3, "dtype": torch.float64}
     question = Question(lambda x: x, torch.zeros(2, 2), **given)
-    for name in EIGHT.keys() - {"generator"}:
-        assert getattr(question, name) == given.get(name, EIGHT[name])
+    for name in ALL.keys() - {"generator"}:
+        assert getattr(question, name) == given.get(name, ALL[name])
 
 
 def test_two_decorators_keep_the_functions_own_arguments_first():

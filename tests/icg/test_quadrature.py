@@ -1,5 +1,6 @@
 """Quadrature rules: exact where they must be, and cells that go where the output changes."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -40,8 +41,19 @@ def test_the_rules_are_captums(rule):
     torch.testing.assert_close(weights, torch.tensor(step_sizes(9), dtype=torch.float64), atol=1e-7, rtol=0)
 
 
-def test_rules_are_solved_once():
-    assert quadrature("gausslegendre", 33)[0] is quadrature("gausslegendre", 33)[0]
+def test_rules_are_solved_once(monkeypatch):
+    quadrature("gausslegendre", 33)
+    monkeypatch.setattr(np.polynomial.legendre, "leggauss", None)
+    assert len(quadrature("gausslegendre", 33)[0]) == 33
+
+
+@pytest.mark.parametrize("method", RULES)
+@pytest.mark.parametrize("spoil", [lambda t: t.zero_(), lambda t: t.numpy().fill(7), lambda t: t.data.mul_(2)])
+def test_whoever_writes_into_a_rule_spoils_no_later_call(method, spoil):
+    before = [t.clone() for t in quadrature(method, 5)]
+    for tensor in quadrature(method, 5):
+        spoil(tensor)
+    assert all(a.equal(b) for a, b in zip(quadrature(method, 5), before, strict=True))
 
 
 @pytest.mark.parametrize(
