@@ -99,14 +99,18 @@ def networks(model) -> list[nn.Module]:
     >>> networks(lambda x: layer(x).sum(1)) == [layer]
     True
     """
-    found, seen, waiting = [], {}, [model]
-    while waiting and len(seen) < MOST_THINGS:
-        thing = waiting.pop()
+    found, seen, waiting, late = [], {}, [model], []
+    while (waiting or late) and len(seen) < MOST_THINGS:
+        thing = (waiting or late).pop()
         if id(thing) in seen or isinstance(thing, _PLAIN):
+            continue
+        if isinstance(thing, type) and waiting:  # whatever is in classes, of which there is no end, comes last
+            late.append(thing)
             continue
         seen[id(thing)] = thing
         if isinstance(thing, nn.Module):
             found.append(thing)
+            waiting += thing.modules()
         if isinstance(thing, nn.Module) and _of_torch(type(thing)):  # quickly: there is nothing else in it
             waiting += [*thing._modules.values(), *thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
         elif isinstance(thing, FunctionType):

@@ -300,5 +300,6 @@ def test_devices_that_mix_are_found(device, monkeypatch):
 def test_every_public_function_of_the_core_is_here():
     named = {name for name in icg.__all__ if callable(getattr(icg, name))}
     text = open(__file__).read()
-    assert not [name for name in named if name not in text and name != "shapley_values"]
+    elsewhere = ("shapley_values", "make_certainty_aware")  # a value function alone; a copy of a module, no tensors
+    assert not [name for name in named if name not in text and name not in elsewhere]
     assert not modes._HELD

@@ -835,3 +835,17 @@ def test_the_order_of_many_samples_takes_linear_memory(monkeypatch):
 
     assert length(again) == pytest.approx(length(order), rel=0.02)
     assert largest.most <= 300 * 8
+
+
+def test_the_networks_own_parts_are_found_before_whatever_its_classes_refer_to(monkeypatch):
+    """There is no end of classes in a long-lived process."""
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.ModuleList(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)) for _ in range(20))
+
+    net = Own()
+    monkeypatch.setattr(modes, "MOST_THINGS", 300)
+    for model in (net, lambda x: net(x), functools.partial(net)):
+        assert set(net.modules()) <= set(modes.networks(model))

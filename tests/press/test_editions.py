@@ -13,6 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from raw_myst import raw_myst
 
 from press import editions, solutions
+from press.chapters import chapter_files, read_chapter
 from press.needs import needed
 from press.notebooks import Book
 from press.plain import literal
@@ -596,3 +597,11 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     assert "a-solutions.ipynb: 5 solutions run, and right\n" in capsys.readouterr().out
     assert (tmp_path / "teacher" / "burnt_snacks-solutions.ipynb").exists()
     assert (tmp_path / "teacher" / "handout.md").exists()  # the teacher's pack
+
+
+def test_no_two_chapters_have_a_check_of_the_same_name():
+    """Notes for teachers look a check up by its name."""
+    names = [
+        check for path in chapter_files(ROOT) for check in {e.check for e in read_chapter(path).exercises if e.check}
+    ]
+    assert len(names) == len(set(names))

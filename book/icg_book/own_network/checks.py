@@ -30,7 +30,7 @@ def _gate_cases(seed: int) -> list[tuple]:
     ]
 
 
-check_gate = Values(
+check_gated = Values(
     task="``function(values (N, C, ...), certainty (N, 1, ...)) -> (N, C + 1, ...)``: what the front may see.",
     stub="my_gated",
     reference=_gate,

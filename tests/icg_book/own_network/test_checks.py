@@ -36,5 +36,5 @@ GATE_WRONG = {
     "changes a tensor": lambda v, c: gate(v.mul_(2), c),
 }
 
-ALL = {checks.check_gate: ([gate, by_loop], GATE_WRONG)}
+ALL = {checks.check_gated: ([gate, by_loop], GATE_WRONG)}
 globals().update(shared_tests(ALL))
