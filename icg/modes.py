@@ -99,20 +99,18 @@ def networks(model) -> list[nn.Module]:
     >>> networks(lambda x: layer(x).sum(1)) == [layer]
     True
     """
-    found, seen, waiting, late = [], {}, [model], []
-    while (waiting or late) and len(seen) < MOST_THINGS:
-        thing = (waiting or late).pop()
+    found, seen = [], {}
+    parts, waiting, late = [], [model], []  # a network's own parts come first
+    while (parts or waiting or late) and len(seen) < MOST_THINGS:
+        thing = (parts or waiting or late).pop()
         if id(thing) in seen or isinstance(thing, _PLAIN):
             continue
         if isinstance(thing, type) and waiting:  # whatever is in classes, of which there is no end, comes last
             late.append(thing)
             continue
         seen[id(thing)] = thing
-        if isinstance(thing, nn.Module):
-            found.append(thing)
-            waiting += thing.modules()
         if isinstance(thing, nn.Module) and _of_torch(type(thing)):  # quickly: there is nothing else in it
-            waiting += [*thing._modules.values(), *thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
+            waiting += [*thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
         elif isinstance(thing, FunctionType):
             everything = (thing.__globals__, thing.__builtins__)
             waiting += [each for each in gc.get_referents(thing) if not any(each is other for other in everything)]
@@ -121,6 +119,9 @@ def networks(model) -> list[nn.Module]:
             not isinstance(thing, (list, tuple, set, dict)) or len(thing) <= MOST_THINGS
         ):
             waiting += gc.get_referents(thing)
+        if isinstance(thing, nn.Module):
+            found.append(thing)
+            parts += thing._modules.values()
     return found
 
 
