@@ -20,7 +20,6 @@ from icg.question import OUTPUTS, quiet
 from icg_book.explain import class_names, class_number, samples, settings, trained, trainer, with_certainty
 from icg_book.imagenette.lab import blurred as softened
 from icg_book.kit import contenders
-from icg_book.kit.contenders import BASELINES, KEYS
 from icg_book.kit.figures import signed_limit
 from icg_book.kit.pictures import open_picture, prepare
 from icg_book.kit.result_figures import MOST, laid_over
@@ -84,20 +83,14 @@ def attribute_folder(
         ValueError: anything wrong with options or files; maps that are done are kept.
     """
     folder, out = Path(folder), Path(out)
-    for name, value, allowed in (
-        ("method", method, KEYS),
-        ("baseline", baseline, BASELINES),
-        ("output", output, OUTPUTS),
-    ):
-        check_one_of(name, value, allowed)
+    check_one_of("output", output, OUTPUTS)
+    chosen, n, noise = settings(method, baseline, steps, noise)
     if blurred and not overlay:
         raise ValueError("--blurred says how --overlay draws: expected both")
     if batch_size < 1 or workers < 0:
         raise ValueError(f"expected batch_size >= 1 and workers >= 0, got {batch_size} and {workers}")
     if out.exists() and not out.is_dir():
         raise ValueError(f"expected --out to be a folder, got the file {out}")
-    chosen = contenders.find(method, baseline)
-    n, noise = settings(chosen, baseline, steps, noise)
     paths = [path for path in picture_files(folder) if out.resolve() not in path.resolve().parents]
     names = [path.relative_to(folder).as_posix() for path in paths]
     network, shape = trained(model)

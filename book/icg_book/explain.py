@@ -59,11 +59,8 @@ def explain(
         ValueError: anything wrong with picture, names or options; what can be seen early is said before the work.
     """
     path, out = Path(path), Path(out)
-    check_one_of("method", method, KEYS)
-    check_one_of("baseline", baseline, BASELINES)
     check_one_of("output", output, OUTPUTS)
-    chosen = contenders.find(method, baseline)
-    n, noise = settings(chosen, baseline, steps, noise)
+    chosen, n, noise = settings(method, baseline, steps, noise)
     _check_out(out, path)
     picture = open_picture(path)  # before the weights, which may have to be downloaded
     network, shape = trained(model)
@@ -133,25 +130,28 @@ class Own:
         return resize(images[torch.randperm(len(images), generator=generator)[:n]], shape[-1])
 
 
-def settings(method: Method, baseline: str, steps: int | None, noise: float | None) -> tuple[int, float]:
-    """Steps and noise as :func:`icg_book.kit.lab.attribute` takes them.
+def settings(method: str, baseline: str, steps: int | None, noise: float | None) -> tuple[Method, int, float]:
+    """The method of a name, with steps and noise as :func:`icg_book.kit.lab.attribute` takes them.
 
     Raises:
-        ValueError: what the method doesn't take.
+        ValueError: unknown names, and what the method doesn't take.
     """
-    usual = {"--steps": method.settings.get(method.counted), "--noise": method.settings.get("noise")}
+    check_one_of("method", method, KEYS)
+    check_one_of("baseline", baseline, BASELINES)
+    chosen = contenders.find(method, baseline)
+    usual = {"--steps": chosen.settings.get(chosen.counted), "--noise": chosen.settings.get("noise")}
     for name, value in (("--steps", steps), ("--noise", noise)):
         if value is not None and usual[name] is None:
-            raise ValueError(f"{method.name} takes no {name}")
-    if method.baseline is None and baseline != "zero":
-        raise ValueError(f"{method.name} takes no --baseline")
+            raise ValueError(f"{chosen.name} takes no {name}")
+    if chosen.baseline is None and baseline != "zero":
+        raise ValueError(f"{chosen.name} takes no --baseline")
     steps = usual["--steps"] if steps is None else steps
     noise = usual["--noise"] if noise is None else noise
     if steps is not None and steps < 1:
         raise ValueError(f"expected --steps >= 1, got {steps}")
     if noise is not None and not 0 <= noise <= 1:
         raise ValueError(f"expected --noise in [0, 1], got {noise:g}")
-    return steps or 1, noise or 0.0
+    return chosen, steps or 1, noise or 0.0
 
 
 def _check_out(out: Path, photo: Path) -> None:
