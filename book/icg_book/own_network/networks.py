@@ -7,6 +7,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from icg.aware import IMAGENET_MEAN, IMAGENET_STD, CertaintyAware, make_certainty_aware
+from icg_book.scenarios.imagenette import vit_small
 
 LEAST = 16  # pixels of a side
 
@@ -20,7 +21,7 @@ def classifier(
 
     Args:
         arch: a classifier of torchvision ("resnet18", "efficientnet_b0", "convnext_tiny", "vit_b_16", …), or one of
-            timm, as "timm/NAME".
+            timm, as "timm/NAME"; or "vit_small", a transformer for small pictures.
         num_classes: K. size: side of the images.
         checkpoint: a state dict of the plain network, see :func:`read_checkpoint`. A last layer for another number of
             classes is left out, and begins anew.
@@ -49,6 +50,8 @@ def classifier(
 def _plain(arch: str, num_classes: int, size: int) -> nn.Module:
     from torchvision import models  # slow to import
 
+    if arch == "vit_small":
+        return vit_small(num_classes, size)
     if arch.startswith("timm/"):
         try:
             import timm
@@ -62,7 +65,7 @@ def _plain(arch: str, num_classes: int, size: int) -> nn.Module:
         make, name, options = models.get_model, arch, {"weights": None}
         known = models.list_models(module=models)
         if arch not in known:
-            raise ValueError(f"expected arch to be one of {', '.join(known)}, or timm/NAME, got {arch!r}")
+            raise ValueError(f"expected arch to be one of vit_small, {', '.join(known)}, or timm/NAME, got {arch!r}")
     for sides in ({"image_size": size}, {"img_size": size}, {"input_size": (size, size)}, {}):
         try:  # some have to know the size of their images
             return make(name, num_classes=num_classes, **options, **sides)

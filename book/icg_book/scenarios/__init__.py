@@ -27,6 +27,7 @@ TRAINED = {
     "imagenette-resnet18": "imagenette",
     "imagenette-resnet18-plain": "imagenette",
     "imagenette-resnet18-blocks": "imagenette",
+    "imagenette-vit": "imagenette",
 }
 
 
