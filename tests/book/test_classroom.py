@@ -398,7 +398,7 @@ def test_numbers_from_measured_results():
 
     result = icg.artifacts.load_result("imagenette-resnet18")
     tally = re.search(r"ICG tighter (\d), EG tighter (\d)", flat(findings.on_tightness({result["model"]: result})))
-    says(6, f"ICG are tighter in {tally[1]}, Expected Gradients in {tally[2]} (ResNet-18)")
+    says(6, f"ICG is tighter in {tally[1]}, Expected Gradients in {tally[2]} (ResNet-18)")
     ours, theirs = (result["methods"][m]["black borders"]["mean"] for m in ("ICG, noise averaged", "EG"))
     area = result["borders"]["black borders"]["area"]["mean"]
     says(6, f"On black borders: {ours:.1%} and {theirs:.1%} of the credit, on {area:.0%} of the picture")

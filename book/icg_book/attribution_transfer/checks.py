@@ -494,7 +494,7 @@ check_is_dummy = Values(
         "You take 0 for a missing feature. Its value is the baseline's.": (
             lambda f, x, b, i: _is_dummy(f, x, 0 * b, i)
         ),
-        "This asks what Integrated Gradients give. The definition asks the function itself.": (
+        "This asks what Integrated Gradients gives. The definition asks the function itself.": (
             lambda f, x, b, i: abs(integrated_gradients(f, x[None], b[None], n_steps=1000)[0, i].item()) < 1e-3,
             lambda f, x, b, i: abs(integrated_gradients(f, x[None], b[None], n_steps=64)[0, i].item()) < 1e-3,
         ),

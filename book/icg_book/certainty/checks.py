@@ -590,7 +590,7 @@ def _agree(one: Tensor, other: Tensor) -> bool:
 
 
 check_faded = Property(
-    task="``function(f, baseline) -> model`` of joined inputs, whose ICG are the IG of ``f`` from ``baseline``.",
+    task="``function(f, baseline) -> model`` of joined inputs, whose ICG is the IG of ``f`` from ``baseline``.",
     stub="my_faded",
     reference=_faded,
     observe=_observe_faded,

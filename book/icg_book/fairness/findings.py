@@ -1,4 +1,4 @@
-"""What the ledger of this chapter says: who is fairest, where, for how much, and where ICG are not; in words.
+"""What the ledger of this chapter says: who is fairest, where, for how much, and where ICG is not; in words.
 
 Two numbers are told apart only where their 95 % intervals are. ``result`` is the shipped result "fairness".
 """

@@ -51,7 +51,7 @@ def how_fair(result: dict, scenario: str, network: str, set: str | None = None) 
 
 
 def fairest(result: dict, scenario: str, network: str, set: str | None = None, output: str = "probability") -> str:
-    """Which map is the fairest, which without certainty, and than which of those ICG are measurably fairer."""
+    """Which map is the fairest, which without certainty, and than which of those ICG is measurably fairer."""
     found = {name: row["distance"] for name, row in ranked(result, scenario, network, set, output).items()}
     maps = [name for name in found if name in METHODS and name != "random"]
     others = [name for name in maps if not METHODS[name].certainty]
@@ -65,6 +65,6 @@ def fairest(result: dict, scenario: str, network: str, set: str | None = None, o
         ahead = [name for name in others if found["ICG"]["high"] < found[name]["low"]]
         behind = [name for name in others if found[name]["high"] < found["ICG"]["low"]]
         beaten = "all" if ahead == others else len(ahead)
-        text.append(f"ICG are measurably fairer than {beaten} of the {len(others)} methods without certainty")
+        text.append(f"ICG is measurably fairer than {beaten} of the {len(others)} methods without certainty")
         text[-1] += f", and less fair than {', '.join(behind)}." if behind else "."
     return " ".join(text)

@@ -26,7 +26,7 @@ def closer(comparison: dict, a: str, b: str, measure: str, reference: str = "exa
 
 
 def icg_against_baselines(result: dict) -> str:
-    """Than which methods with a baseline ICG are closer to exact SHAP and to the score, by each measure."""
+    """Than which methods with a baseline ICG is closer to exact SHAP and to the score, by each measure."""
     lines = []
     for reference in ("exact SHAP", "score"):
         lines.append(f"Is ICG closer to {reference} than each baseline method?")
@@ -38,7 +38,7 @@ def icg_against_baselines(result: dict) -> str:
 
 
 def icg_against_boundary(result: dict) -> str:
-    """In how many of the trained networks ICG are closer to exact SHAP than BShap from the network's own boundary."""
+    """In how many of the trained networks ICG is closer to exact SHAP than BShap from the network's own boundary."""
     lines = [say("In how many of the trained networks are ICG closer than BShap from its boundary?")]
     for measure in MEASURES:
         pairs = [

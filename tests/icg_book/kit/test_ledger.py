@@ -73,12 +73,12 @@ def test_an_empty_choice_is_an_error(case):
 def test_words_say_who_is_fairest_and_tell_apart_only_what_intervals_do():
     assert fairest(made({"permutation sampling": 0.1, "random": 0.2, "EG": 0.9, "ICG": 0.4, "AGN": 1.0}), *CASE) == (
         "Fairest map: ICG, 0.40. Fairest without certainty: EG, 0.90. "
-        "ICG are measurably fairer than all of the 2 methods without certainty."
+        "ICG is measurably fairer than all of the 2 methods without certainty."
     )
     words = fairest(made({"ICG": 0.4, "EG": 0.2, "AGN": 0.45, "SIG": 0.9, "random-path": 0.35}), *CASE)
     assert words == (
         "Fairest map: EG, 0.20. "
-        "ICG are measurably fairer than 1 of the 3 methods without certainty, and less fair than EG."
+        "ICG is measurably fairer than 1 of the 3 methods without certainty, and less fair than EG."
     )
     words = fairest(made({"ICG": 0.4, "random-path": 0.42, "EG": 0.52}), *CASE)
     assert words.startswith(
