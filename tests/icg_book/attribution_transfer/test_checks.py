@@ -247,7 +247,7 @@ DUMMY_WRONG = {
     "have the same output": lambda f, x, b, i: torch.isclose(f(x[None]), f(b[None])),
     "other values of the features": weak,
     "Its value is the baseline's": lambda f, x, b, i: is_dummy(f, x, torch.zeros_like(b), i),
-    "what Integrated Gradients give": lambda f, x, b, i: (
+    "what Integrated Gradients gives": lambda f, x, b, i: (
         integrated_gradients(f, x[None], b[None], n_steps=1000)[0, i].abs() < 1e-3
     ),
     "as BShap does": lambda f, x, b, i: bshap(f, x[None], b[None])[0, i].abs() < 1e-9,
