@@ -87,7 +87,9 @@ def add_commands(commands) -> None:
     train.add_argument("name", nargs="?", choices=[*TRAINED, *ALIASES], help="a model of the book")
     own = train.add_argument_group("a network on pictures of yours")
     own.add_argument("--images", type=Path, metavar="FOLDER", help="has train/CLASS/… and val/CLASS/…")
-    own.add_argument("--arch", metavar="NAME", help="a classifier of torchvision, e.g. resnet18, vit_small, or timm/NAME")
+    own.add_argument(
+        "--arch", metavar="NAME", help="a classifier of torchvision, e.g. resnet18, vit_small, or timm/NAME"
+    )
     own.add_argument("--start", type=Path, metavar="FILE", help="weights of the plain network to begin with")
     own.add_argument("--size", type=int, help="side of the images in pixels (default: 96)")
     own.add_argument("--batch-size", type=int, help="default: 64")
