@@ -68,3 +68,27 @@ def maps(values: Tensor, found: Tensor, titles: list[str]) -> Figure:
         show_map(grid[f"m{k}"], found[k] / signed_limit(found[k].numpy()), limit=1.0)
     colour_bar(grid["bar"], 1.0, label="against the class, and for it (1: the map's largest value)")
     return figure
+
+
+def architectures(shown: Tensor, found: dict[str, Tensor], said: dict[str, list[str]]) -> Figure:
+    """Photographs beside their maps by several networks, a column each.
+
+    Args:
+        shown: ``(n, S, S, 3)`` uint8. found: maps ``(n, h, w)`` by network. said: what each says of the photographs.
+    """
+    n, width = len(shown), 7.2 / (1 + len(found))
+    figure = Figure(figsize=(7.2, n * (width + 0.3) + 0.6), facecolor="white", layout="constrained")
+    names = ["photograph", *found]
+    grid = figure.subplot_mosaic(
+        [*([f"{name} {k}" for name in names] for k in range(n)), ["bar"] * len(names)],
+        height_ratios=[*[1] * n, 0.05],
+    )
+    for k in range(n):
+        bare(grid[f"photograph {k}"]).imshow(shown[k].numpy())
+        for name, maps in found.items():
+            ax = grid[f"{name} {k}"]
+            show_map(ax, maps[k] / signed_limit(maps[k].numpy()), limit=1.0)
+            ax.set_title(f"{name}: {said[name][k]}", fontsize=9)
+    grid["photograph 0"].set_title("photograph", fontsize=9)
+    colour_bar(grid["bar"], 1.0, label="against the class, and for it (1: the map's largest value)")
+    return figure
