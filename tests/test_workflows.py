@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from icg_book.kit import colab
+
 ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TARGETS = set(re.findall(r"^([a-z ]+):(?!=)", (ROOT / "Makefile").read_text("utf-8"), re.M))
@@ -50,14 +52,11 @@ def test_rights_and_limits(path):
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-def test_what_is_published_is_what_make_site_writes():
-    [upload] = [
-        step
-        for step in steps(ROOT / ".github" / "workflows" / "pages.yml")
-        if "upload-pages-artifact" in step.get("uses", "")
-    ]
-    assert upload["with"]["path"] == "_build/site"
-    assert "_build/site" in (ROOT / "Makefile").read_text("utf-8")
+def test_what_is_published_is_the_branch_that_make_pages_writes_and_colab_opens():
+    commands = [step["run"] for step in steps(ROOT / ".github" / "workflows" / "pages.yml") if "run" in step]
+    assert commands[-1].startswith("git push") and commands[-1].split()[-1] == colab.BRANCH
+    assert commands[-2].startswith("make pages")
+    assert f"--branch {colab.BRANCH} " in (ROOT / "Makefile").read_text("utf-8")
 
 
 def test_old_and_new_python():

@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
+import yaml
 from jupyter_cache import get_cache
 from nbconvert.preprocessors import Preprocessor
 
@@ -114,6 +115,9 @@ def write(root: Path = ROOT) -> Path:
     shutil.rmtree(site, ignore_errors=True)
     shutil.copytree(build / "html", site)
     (site / ".nojekyll").touch()
+    home = yaml.safe_load((root / "_config.yml").read_text("utf-8"))["html"]["baseurl"]
+    missing = Path(__file__).with_name("templates") / "404.html"  # shown at any address, so its link is a whole one
+    (site / missing.name).write_text(missing.read_text("utf-8").replace("{{ home }}", home), "utf-8")
     folder = site / FOLDER
     folder.mkdir()
     for file, text in texts.items():

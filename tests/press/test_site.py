@@ -37,7 +37,9 @@ OUTPUTS = [
 def built(tmp_path):
     """A checkout of one chapter, and its built book."""
     (tmp_path / "book").mkdir()
-    (tmp_path / "_config.yml").write_text("repository:\n  url: https://github.com/a/b\n  branch: main\n")
+    (tmp_path / "_config.yml").write_text(
+        "repository:\n  url: https://github.com/a/b\n  branch: main\nhtml:\n  baseurl: https://a.github.io/b/\n"
+    )
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/one\n")
     notebook = new_notebook(cells=[new_markdown_cell("# One\n\n[one](one.ipynb)"), new_code_cell("1 + 1")])
     nbformat.write(notebook, tmp_path / "book" / "one.ipynb")
@@ -58,6 +60,7 @@ def test_the_site_is_the_book_with_notebooks_and_the_wheel(built):
     folder = site.write(built)
     assert (folder / "index.html").read_text() == "the book" and (folder / ".nojekyll").exists()
     names = sorted(path.name for path in (folder / "colab").iterdir())
+    assert 'href="https://a.github.io/b/"' in (folder / "404.html").read_text("utf-8")
     assert names == ["README.md", "icg-0.1.0-py3-none-any.whl", "one.ipynb"]
     notebook = nbformat.read(folder / "colab" / "one.ipynb", as_version=4)
     nbformat.validate(notebook)
