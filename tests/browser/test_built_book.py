@@ -56,3 +56,20 @@ def test_phone_does_not_scroll_sideways(open_page, path):
     page, _ = open_page(path, width=390, height=844, has_touch=True, is_mobile=True, device_scale_factor=2)
     widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
     assert widths[0] <= widths[1], f"the page is {widths[0]} px wide on a screen of {widths[1]} px"
+
+
+def test_one_switch_hides_all_code_on_all_pages(open_page):
+    page, record = open_page("book/shapley.html")
+    code = page.locator("article div.cell_input")
+    assert code.first.is_visible() and code.count() > 5
+    page.locator("article h2").nth(2).scroll_into_view_if_needed()
+    page.get_by_role("button", name="Hide all code").press("Enter")
+    assert not any(code.nth(k).is_visible() for k in range(code.count()))
+    assert page.locator("article div.cell_output").first.is_visible()
+    page.goto(page.url.replace("shapley", "baselines"))
+    assert not page.locator("article div.cell_input").first.is_visible()
+    page.get_by_role("button", name="Show all code").click()
+    assert page.locator("article div.cell_input").first.is_visible()
+    page.goto(page.url.replace("baselines", "glossary"))
+    assert page.get_by_role("button", name="Hide all code").count() == 0
+    record.assert_clean()
