@@ -4,6 +4,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg_book.kit.figures import bare, colour_bar, show_map, signed_limit
+from icg_book.scenarios.photographs import CLASSES
 
 COLOURS = {"before": "#8a929a", "after": "#eb8317"}
 MOST = 10  # classes that are drawn
@@ -70,11 +71,11 @@ def maps(values: Tensor, found: Tensor, titles: list[str]) -> Figure:
     return figure
 
 
-def architectures(shown: Tensor, found: dict[str, Tensor], said: dict[str, list[str]]) -> Figure:
-    """Photographs beside their maps by several networks, a column each.
+def architectures(shown: Tensor, found: dict[str, Tensor], says: dict[str, Tensor]) -> Figure:
+    """Photographs beside their maps by several networks of Imagenette, a column each.
 
     Args:
-        shown: ``(n, S, S, 3)`` uint8. found: maps ``(n, h, w)`` by network. said: what each says of the photographs.
+        shown: ``(n, S, S, 3)`` uint8. found: maps ``(n, h, w)`` by network. says: probabilities ``(n, K)`` by network.
     """
     n, width = len(shown), 7.2 / (1 + len(found))
     figure = Figure(figsize=(7.2, n * (width + 0.3) + 0.6), facecolor="white", layout="constrained")
@@ -88,7 +89,8 @@ def architectures(shown: Tensor, found: dict[str, Tensor], said: dict[str, list[
         for name, maps in found.items():
             ax = grid[f"{name} {k}"]
             show_map(ax, maps[k] / signed_limit(maps[k].numpy()), limit=1.0)
-            ax.set_title(f"{name}: {said[name][k]}", fontsize=9)
+            p, label = says[name][k].max(0)
+            ax.set_title(f"{name}: {CLASSES[label]}, {p:.0%}", fontsize=9)
     grid["photograph 0"].set_title("photograph", fontsize=9)
     colour_bar(grid["bar"], 1.0, label="against the class, and for it (1: the map's largest value)")
     return figure

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 
 from icg_book.own_network import figures
 from icg_book.own_network.folder import class_folders, read_folder
-from icg_book.own_network.pictures import folder_of
+from icg_book.own_network.pictures import folder_of, photographs
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,19 @@ def test_maps_are_drawn_with_scales_of_their_own():
     said = {"before": torch.eye(4)[0], "after": prior}
     both = figures.learnt([0.0, 1.0], {"before": [0.2, 0.9], "after": [0.3, 0.9]}, said, prior)
     assert [bar.get_height() for bar in both.axes[1].patches] == [1, 0, 0, 0, *[0.25] * 4]
+
+
+def test_two_photographs_beside_the_maps_of_two_networks():
+    shown = photographs()
+    assert shown.shape == (2, 427, 427, 3) and shown.dtype == torch.uint8
+    found = {"one": torch.randn(2, 8, 8), "another": 10 * torch.randn(2, 16, 16)}
+    sure = torch.eye(10)[[2, 5]]
+    figure = figures.architectures(shown, found, {"one": sure, "another": sure.flip(0)})
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles == [
+        "photograph",
+        "one: cassette player, 100%",
+        "another: French horn, 100%",
+        "one: French horn, 100%",
+        "another: cassette player, 100%",
+    ]

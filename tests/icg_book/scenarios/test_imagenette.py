@@ -18,6 +18,7 @@ from icg.resnet import certainty_resnet
 from icg.training import train
 from icg_book.kit import trainings
 from icg_book.kit.pictures import SIDE, resize
+from icg_book.own_network.networks import classifier
 from icg_book.scenarios import imagenette
 from icg_book.scenarios.imagenette import CLASSES, Photographs, PhotoRecipe
 
@@ -169,6 +170,23 @@ def test_training_may_begin_with_shipped_weights_behind_a_gate(data, tmp_path, m
     model = imagenette.TRAININGS["imagenette-resnet18-blocks"].plan(curve=tmp_path / "curve.json").make()
     assert model.config["gated"] and "gated" not in first.config
     assert all(torch.equal(value, first.state_dict()[key]) for key, value in model.state_dict().items())
+
+
+def test_the_transformer_masks_patches_of_certainty_0(data, tmp_path, monkeypatch):
+    recipe = replace(RECIPE, arch="vit_small", front=6, sizes=((0.0, 32),))
+    monkeypatch.setitem(imagenette.RECIPES, "imagenette-vit", (recipe,))
+    model = imagenette.TRAININGS["imagenette-vit"].plan(curve=tmp_path / "curve.json").make().eval()
+    nn.init.normal_(model.network.heads[0].weight, std=0.1)  # zeros before the training
+    again = classifier(**model.config).eval()  # as its card builds it
+    again.load_state_dict(model.state_dict())
+    first, second = torch.rand(2, 1, 3, 32, 32)
+    certainty = torch.ones(1, 1, 32, 32)
+    certainty[..., :8, 8:16] = 0  # one patch
+    mixed = torch.where(certainty > 0, first, second)
+    torch.testing.assert_close(model(join(first, certainty)), again(join(mixed, certainty)))
+    assert (model(join(first)) - model(join(mixed))).abs().max() > 1e-4
+    with pytest.raises(ValueError, match="whole patches of 8 pixels, got 36"):
+        imagenette.vit_small(10, 36)
 
 
 def test_stopped_and_resumed_gives_the_same_network(data, tmp_path):
