@@ -10,8 +10,10 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from importlib.metadata import entry_points
 from pathlib import Path
+from secrets import token_hex
 
 import torch
 from safetensors.torch import load_file
@@ -38,12 +40,18 @@ def atomic_write(path: Path):
     """A temporary path beside ``path`` that takes its place when the block ends without an error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{token_hex(4)}.part")  # in containers numbers of processes are alike
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def tidy(path: Path) -> None:
+    """Remove what killed processes began to write to ``path``. Inside of :func:`claimed`."""
+    for part in path.parent.glob(f".{escape(path.name)}.*.part"):
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

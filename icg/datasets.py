@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler
 from tqdm.auto import tqdm
 
-from .artifacts import atomic_write, claimed
+from .artifacts import atomic_write, claimed, tidy
 
 NAME = "maps-{:05d}.safetensors"
 KEPT = ("num_workers", "collate_fn", "pin_memory", "timeout", "worker_init_fn", "prefetch_factor")
@@ -48,12 +48,16 @@ def attribute_dataset(
     paths = [Path(folder) / NAME.format(k) for k in range(-(-n // shard))]
     index = {"key": key, "inputs": n, "batch": size, "shard": shard, "names": names and list(names)}
     place, index = Path(folder) / "index.json", json.loads(json.dumps(index))
-    other = json.loads(place.read_text("utf-8")) if place.exists() else index
+    while not place.exists():  # the first writes it
+        with claimed(place) as mine:
+            if mine and not place.exists():
+                tidy(place)
+                with atomic_write(place) as temporary:
+                    temporary.write_text(json.dumps(index, indent=1) + "\n", "utf-8")
+    other = json.loads(place.read_text("utf-8"))
     a, b = ({**given, **given["key"]} for given in (index, other))
     if changed := sorted(name for name in {*a, *b} - {"key"} if a.get(name) != b.get(name)):
         raise ValueError(f"{folder} has maps of something else (different: {', '.join(changed)})")
-    with atomic_write(place) as temporary:
-        temporary.write_text(json.dumps(index, indent=1) + "\n", "utf-8")
     first = int(os.environ.get("RANK", 0)) * len(paths) // int(os.environ.get("WORLD_SIZE", 1))
     waiting, held, rows = deque(), {}, []
 
@@ -63,8 +67,7 @@ def attribute_dataset(
             with ExitStack() as claim:
                 if _done(paths[k]) or not claim.enter_context(claimed(paths[k])) or _done(paths[k]):
                     continue
-                for killed in paths[k].parent.glob(f".{paths[k].name}.*.part"):
-                    killed.unlink(missing_ok=True)
+                tidy(paths[k])
                 held[k] = claim.pop_all()
             last = min(n, (k + 1) * shard)
             for start in range(k * shard, last, size):

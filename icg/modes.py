@@ -2,8 +2,9 @@
 
 import gc
 import re
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from types import CodeType, FunctionType, ModuleType
@@ -109,24 +110,35 @@ def networks(model) -> list[nn.Module]:
             late.append(thing)
             continue
         seen[id(thing)] = thing
-        if isinstance(thing, nn.Module) and _of_torch(type(thing)):  # quickly: there is nothing else in it
-            waiting += [*thing._forward_hooks.values(), *thing._forward_pre_hooks.values()]
-        elif isinstance(thing, FunctionType):
-            everything = (thing.__globals__, thing.__builtins__)
-            waiting += [each for each in gc.get_referents(thing) if not any(each is other for other in everything)]
-            waiting += _named_in(thing)
-        elif not (isinstance(thing, type) and _of_torch(thing)) and (
-            not isinstance(thing, (list, tuple, set, dict)) or len(thing) <= MOST_THINGS
-        ):
-            waiting += gc.get_referents(thing)
         if isinstance(thing, nn.Module):
             found.append(thing)
             parts += thing._modules.values()
+        waiting += _behind(thing)
     return found
 
 
+def _behind(thing) -> Iterable:
+    """What may be, or lead to, a network of the user's."""
+    if isinstance(thing, nn.Module) and _of_torch(type(thing)):  # quickly: there is nothing else in it
+        return *thing._forward_hooks.values(), *thing._forward_pre_hooks.values(), vars(thing).get("forward")
+    if isinstance(thing, FunctionType):
+        return thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__, *_named_in(thing)
+    if isinstance(thing, type):
+        return () if _installed(thing) else (*vars(thing).values(), *thing.__bases__)
+    if isinstance(thing, (list, tuple, set, dict)) and len(thing) > MOST_THINGS:
+        return ()
+    return gc.get_referents(thing)
+
+
 def _of_torch(kind: type) -> bool:
-    return str(kind.__module__).startswith(("torch.", "builtins"))
+    return str(kind.__module__).startswith("torch.")
+
+
+def _installed(kind: type) -> bool:
+    """Whether a class is not the user's own."""
+    module = str(kind.__module__)
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return module.partition(".")[0] in (*sys.stdlib_module_names, __package__) or bool(_INSTALLED.search(file))
 
 
 def _named_in(function: FunctionType) -> list:

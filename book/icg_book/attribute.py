@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from icg.arguments import check_one_of
-from icg.artifacts import atomic_write, load_card
+from icg.artifacts import atomic_write, claimed, load_card, tidy
 from icg.certainty import join
 from icg.datasets import attribute_dataset, read
 from icg.question import OUTPUTS, quiet
@@ -135,18 +135,22 @@ def attribute_folder(
 
 
 def _overlays(paths: list[Path], names: list[str], out: Path, shape: tuple[int, int, int], blurred: bool) -> None:
-    """Draw what is not drawn yet; processes of torchrun share it."""
+    """Draw what is not drawn yet; processes share it."""
     from PIL import Image
 
-    rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-    for path, name in list(zip(paths, names, strict=True))[rank::processes]:
-        place = out / "overlays" / ("blurred" if blurred else "raw") / f"{name}.png"
-        found = read(out, name)["maps"]
-        if place.exists() or found.isnan().any():
-            continue
-        found = softened(found) if blurred else found
-        limit = signed_limit(found.numpy(), MOST)
-        shown = prepare(open_picture(path), shape).shown
-        picture = laid_over(shown, found.numpy(), limit, grey=0.4, smooth=blurred)
-        with atomic_write(place) as temporary:
-            Image.fromarray((255 * picture).round().astype(np.uint8)).save(temporary, "png")
+    files, folder = list(zip(paths, names, strict=True)), out / "overlays" / ("blurred" if blurred else "raw")
+    parts = range(0, len(files), BATCH)
+    first = int(os.environ.get("RANK", 0)) * len(parts) // int(os.environ.get("WORLD_SIZE", 1))
+    for part in (*parts[first:], *parts[:first]):
+        with claimed(folder / f"{part:07d}") as mine:
+            for path, name in files[part : part + BATCH] if mine else ():
+                place, found = folder / f"{name}.png", read(out, name)["maps"]
+                if place.exists() or found.isnan().any():
+                    continue
+                tidy(place)
+                found = softened(found) if blurred else found
+                limit = signed_limit(found.numpy(), MOST)
+                shown = prepare(open_picture(path), shape).shown
+                picture = laid_over(shown, found.numpy(), limit, grey=0.4, smooth=blurred)
+                with atomic_write(place) as temporary:
+                    Image.fromarray((255 * picture).round().astype(np.uint8)).save(temporary, "png")
