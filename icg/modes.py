@@ -49,6 +49,14 @@ def quiet(model):
                     store[name] = tensor.detach()
 
 
+def thaw(model) -> None:
+    """Inside of :func:`quiet`: weights take gradients again, for a model that differentiates by them, until it ends."""
+    for store in (module._parameters for module in networks(model)):
+        for name, tensor in store.items():
+            if (id(tensor), "requires_grad") in _HELD or (id(store), name) in _HELD:
+                tensor.requires_grad = True
+
+
 def _activations(store: dict | list, depth: int = 2) -> Iterator[tuple[dict | list, object, Tensor]]:
     for name, value in store.items() if isinstance(store, dict) else enumerate(store):
         if isinstance(value, Tensor):

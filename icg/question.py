@@ -26,7 +26,7 @@ from .arguments import (
     is_finite,
 )
 from .certainty import is_certainty_aware, split
-from .modes import quiet
+from .modes import quiet, thaw
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -96,15 +96,25 @@ def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: 
         with precision(points, autocast):
             return model(points, *rest)
 
+    leaf = points
     try:
         outputs = ask(points.clone())  # in a pass with gradients no leaf, which nobody could write into
     except RuntimeError as error:
         if not any(words in str(error) for words in ("does not require grad", "flags of leaf", "used in the graph")):
             raise
         with_graph = torch.is_grad_enabled()
-        with torch.enable_grad():  # a model that differentiates by its input
-            outputs = ask(points if with_graph else points.clone().requires_grad_())
+        leaf = points if with_graph else points.clone().requires_grad_()
+        with torch.enable_grad():  # a model that differentiates, by its input …
+            try:
+                outputs = ask(leaf)
+            except RuntimeError as error:
+                if "does not require grad" not in str(error):
+                    raise
+                thaw(model)  # … or by its weights
+                outputs = ask(leaf)
         outputs = outputs if with_graph or not isinstance(outputs, Tensor) else outputs.detach()
+    if leaf.grad is not None:
+        raise ValueError("the model calls backward(), which adds to the gradients of weights: use torch.autograd.grad")
     check_outputs(outputs, len(points))
     return outputs
 

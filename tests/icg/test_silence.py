@@ -419,6 +419,56 @@ def test_a_model_may_ask_for_gradients_of_its_input():
     assert not x.requires_grad
 
 
+class Sensitive(nn.Module):
+    """The squared norm of a logit's gradient by the weights, and how it is computed."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.net, self.how = mlp(), how
+
+    def forward(self, x):
+        return torch.stack([getattr(self, self.how)(row) for row in x])
+
+    def autograd(self, row):
+        gradients = torch.autograd.grad(self.net(row)[0], self.net[:2].parameters(), create_graph=True)
+        return sum(g.square().sum() for g in gradients)
+
+    def within(self, row):
+        with torch.enable_grad():
+            return self.autograd(row)
+
+    def functional(self, row):
+        weights = {name: p.detach() for name, p in self.net.named_parameters() if name[0] == "0"}
+        gradients = torch.func.grad(lambda w: torch.func.functional_call(self.net, w, (row,))[0])(weights)
+        return sum(g.square().sum() for g in gradients.values())
+
+    def backward(self, row):
+        self.net(row)[0].backward()
+        return self.net(row)[0] + sum(p.grad.sum() for p in self.net.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("how", ["autograd", "within"])
+@pytest.mark.parametrize("inference", [False, True])
+def test_a_model_may_ask_for_gradients_of_its_weights(how, inference):
+    with torch.inference_mode(inference):
+        model, twin, x = Sensitive(how), Sensitive("functional"), rand(3, 4)
+    model.net[2].weight.requires_grad_(False) if not inference else None
+    x = x.clone()
+    for method in (icg.gradient, icg.integrated_gradients, icg.bshap):
+        torch.testing.assert_close(method(model, x), method(twin, x))
+        torch.testing.assert_close(method(lambda x: model(x), x, internal_batch_size=2), method(twin, x))
+    flags = [p.requires_grad for p in model.net.parameters()]
+    assert flags == [True, True, inference, True] and all(p.grad is None for p in model.net.parameters())
+    assert not modes._HELD
+
+
+def test_a_model_that_adds_to_the_gradients_of_its_weights_is_refused():
+    """With frozen weights there would be none to add, and another number."""
+    for method in (icg.gradient, icg.integrated_gradients, icg.bshap):
+        with pytest.raises(ValueError, match=r"the model calls backward\(\).*use torch.autograd.grad"):
+            method(Sensitive("backward"), rand(3, 4))
+
+
 def test_overlapping_calls_leave_a_model_alone():
     net = nn.Sequential(nn.Linear(2, 2), nn.Dropout(0.5), nn.BatchNorm1d(2))
     net[0].bias.requires_grad_(False)
