@@ -135,9 +135,18 @@ def is_number(value) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
+BOUNDS = {
+    ">= 0": lambda number: number >= 0,
+    "> 0": lambda number: number > 0,
+    "in [0, 1]": lambda number: 0 <= number <= 1,
+    "in [0, 1)": lambda number: 0 <= number < 1,
+    "to be a finite number": lambda number: True,
+}
+
+
 def check_number(name: str, value, bound: str = ">= 0") -> float:
-    """The number ``value`` as a float; ``ValueError`` unless it is finite and keeps to the bound, ">= 0" or "> 0"."""
-    if not is_number(value) or not math.isfinite(value) or not (value > 0 or (value == 0 and "=" in bound)):
+    """The number ``value`` as a float; ``ValueError`` unless it is finite and keeps to the bound, one of `BOUNDS`."""
+    if not is_number(value) or not math.isfinite(value) or not BOUNDS[bound](value):
         raise ValueError(f"expected {name} {bound}, got {value}")
     return float(value)
 

@@ -114,7 +114,7 @@ def shapley_integrated_gradients(
         baselines: where those outside start, as for :func:`integrated_gradients`. groups: players, as for
             :func:`icg.shapley.baseline_game`. n_samples: coalitions; the first is empty. n_steps: on each path.
     """
-    n_samples = check_positive("n_samples", n_samples)
+    n_samples, n_steps = check_positive("n_samples", n_samples), check_positive("n_steps", n_steps)
     question = Question(model, inputs, **shared)
     players, (n_draws, start) = players_of(groups, question), starts(baselines, question)
     n, generator, device = int(players.max()) + 1, question.generator, inputs.device
@@ -317,7 +317,7 @@ def parts_for(n_steps: int) -> int:
     >>> [parts_for(n) for n in (16, 64, 256, 1000)]
     [2, 2, 3, 5]
     """
-    return max(2, round(n_steps ** (1 / 3) / 2))
+    return max(2, round(check_positive("n_steps", n_steps) ** (1 / 3) / 2))
 
 
 def _at_maps(question: Question, maps: Iterable[tuple[Tensor, Tensor]], n_steps: int, start=None) -> Tensor:

@@ -5,6 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_number, check_positive
 from .certainty import is_certainty_aware, join
 from .question import quiet
 
@@ -100,15 +101,16 @@ def make_certainty_aware(
     >>> make_certainty_aware(network, (3, 8, 8))(torch.zeros(1, 4, 8, 8)).shape
     torch.Size([1, 2])
     """
-    c, kind = input_shape[0], type(model).__name__
-    mean, std = (torch.as_tensor(x, dtype=torch.float32).flatten() for x in (mean, std))
+    input_shape = tuple(check_positive("input_shape (C, H, W)", side) for side in input_shape)
+    c, kind, front = input_shape[0], type(model).__name__, check_positive("front", front)
+    mean, std = _numbers("mean", mean, "to be a finite number"), _numbers("std", std, "> 0")
     for ok, expected, got in (
         (isinstance(model, nn.Module), "a torch.nn.Module", kind),
         (not is_certainty_aware(model), "a model without certainty", f"{kind}, which has one already"),
         (how in (None, "convolution", "adapter"), "how to be 'convolution' or 'adapter'", repr(how)),
-        (len(input_shape) == 3 and min(input_shape) > 0, "input_shape (C, H, W)", input_shape),
+        (len(input_shape) == 3, "input_shape (C, H, W)", input_shape),
         (front >= 2 * c, f"front >= 2 C = {2 * c}", front),
-        ({len(mean), len(std)} <= {1, c} and (std > 0).all(), f"mean and std > 0, one or {c}", f"{mean}, {std}"),
+        ({len(mean), len(std)} <= {1, c}, f"mean and std to be one or {c}", f"{len(mean)} and {len(std)}"),
     ):
         if not ok:
             raise ValueError(f"expected {expected}, got {got}")
@@ -129,6 +131,11 @@ def make_certainty_aware(
         found = "no convolution takes the input" if name is None else f"the input is taken not by {name!r} alone"
         raise ValueError(f"{found} of {kind}: expected how='adapter'")
     return CertaintyAware(deepcopy(model), input_shape, mean, std, front, None)
+
+
+def _numbers(name: str, given, bound: str) -> Tensor:
+    given = given if isinstance(given, (tuple, list)) or getattr(given, "ndim", 0) else [given]
+    return torch.tensor([check_number(name, number, bound) for number in given])
 
 
 def _first_convolution(model: nn.Module, inputs: Tensor) -> tuple[str | None, Tensor]:

@@ -48,6 +48,8 @@ class Baseline:
 
 def constant(value: float | Tensor) -> Baseline:
     """The same value everywhere; a number, or a tensor that broadcasts to the input. Blind where the input has it."""
+    if not isinstance(value, (tuple, list)) and not getattr(value, "ndim", 0):
+        value = check_number("value", value, "to be a finite number")
     return Baseline(partial(_constant, value), name="constant")
 
 
@@ -62,7 +64,7 @@ def zero() -> Baseline:
 
 def middle(low: float = 0.0, high: float = 1.0) -> Baseline:
     """The middle of the input range (figure 1 C)."""
-    return constant((low + high) / 2)
+    return constant(sum(_ends(low, high)) / 2)
 
 
 def mean(data: Tensor) -> Baseline:
@@ -83,7 +85,7 @@ def _every(baselines, values, draw, generator):
 
 def uniform_noise(low: float = 0.0, high: float = 1.0, n_samples: int = 1) -> Baseline:
     """Noise i.i.d. U(low, high), one image or the mean over several."""
-    return Baseline(partial(_uniform_noise, low, high), n_samples, "uniform noise")
+    return Baseline(partial(_uniform_noise, *_ends(low, high)), n_samples, "uniform noise")
 
 
 def _uniform_noise(low, high, values, draw, generator):
@@ -92,7 +94,7 @@ def _uniform_noise(low, high, values, draw, generator):
 
 def maximum_distance(low: float = 0.0, high: float = 1.0) -> Baseline:
     """The farthest point of the input range from each input (figure 1 E): never blind, never neutral."""
-    return Baseline(partial(_maximum_distance, float(low), float(high)), name="maximum distance")
+    return Baseline(partial(_maximum_distance, *_ends(low, high)), name="maximum distance")
 
 
 def _maximum_distance(low, high, values, draw, generator):
@@ -124,6 +126,7 @@ def gaussian_noise(std: float = 0.1, n_samples: int = 50, clip: tuple[float, flo
     Args:
         std: in units of the values. clip: range the noisy values are clipped to, or ``None``.
     """
+    clip = None if clip is None else _ends(*clip)
     return Baseline(partial(_gaussian_noise, check_number("std", std), clip), n_samples, "Gaussian noise")
 
 
@@ -143,6 +146,11 @@ def _data(samples, values, draw, generator):
     return samples[chosen.to(samples.device)].to(values).expand_as(values)
 
 
+def _ends(low: float, high: float) -> tuple[float, float]:
+    bound = "to be a finite number"
+    return check_number("low", low, bound), check_number("high", high, bound)
+
+
 def _check_data(data: Tensor) -> None:
     if not isinstance(data, Tensor) or data.ndim < 2 or len(data) == 0 or not data.is_floating_point():
         got = f"{tuple(data.shape)} of {data.dtype}" if isinstance(data, Tensor) else type(data).__name__
@@ -157,7 +165,7 @@ def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]
     if baselines is None:
         baselines = zero()
     elif is_number(baselines):
-        baselines = constant(float(baselines))
+        baselines = constant(check_number("baselines", baselines, "to be a finite number"))
     elif isinstance(baselines, Tensor):
         if baselines.ndim == question.inputs.ndim and baselines.shape[0] not in (1, len(question.inputs)):
             raise ValueError(

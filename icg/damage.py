@@ -10,7 +10,7 @@ function is vectorised over the batch and draws from a ``torch.Generator``, so a
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_unit
+from .arguments import check_number, check_positive, check_unit
 from .certainty import join
 
 # ---- Certainty distributions: tensors of certainties for given per-image means
@@ -188,7 +188,7 @@ def random_blocks(per_axis: Tensor, axes, *, most: int = BLOCKS, dtype=torch.flo
         per_axis: blocks along each axis, ``(N,)`` whole numbers from 1 (one block for all) to ``most``; those at the
             edges are cut, unless there is one. axes: positions along each axis. dtype: in which the place is drawn.
     """
-    n, device = len(per_axis), per_axis.device
+    n, device, most = len(per_axis), per_axis.device, check_positive("most", most)
     block = torch.zeros((n, *[1] * len(axes)), dtype=torch.long, device=device)
     for axis, length in enumerate(axes):
         shift = torch.rand(n, generator=generator, device=_device(generator, per_axis), dtype=dtype).to(device)
@@ -219,8 +219,7 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
     >>> [len(c.unique()) for c in joined[:, 1:]]
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
-    if not 0 <= whole <= 1:
-        raise ValueError(f"expected whole in [0, 1], got {whole}")
+    whole = check_number("whole", whole, "in [0, 1]")
     n, axes = values.shape[0], values.shape[2:]
 
     def rand(*size):
@@ -267,7 +266,9 @@ def certainty_batch(
     Returns:
         Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
     """
-    if min(damaged, absent, blocks) < 0 or damaged + absent + blocks > 1:
+    given = {"damaged": damaged, "absent": absent, "blocks": blocks, "whole": whole}
+    damaged, absent, blocks, whole = (check_number(name, share, "in [0, 1]") for name, share in given.items())
+    if damaged + absent + blocks > 1:
         raise ValueError(f"expected shares damaged + absent + blocks in [0, 1], got {damaged} + {absent} + {blocks}")
     n = len(values)
     n_damaged, n_absent = round(damaged * n), round(absent * n)

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, SequentialSampler
 from tqdm.auto import tqdm
 
+from .arguments import check_positive
 from .artifacts import atomic_write, claimed, tidy
 
 NAME = "maps-{:05d}.safetensors"
@@ -44,7 +45,7 @@ def attribute_dataset(
     """
     if not isinstance(loader.sampler, SequentialSampler) or loader.batch_size is None or loader.drop_last:
         raise ValueError("expected a loader with a batch size, shuffle=False and drop_last=False")
-    n, size, shard = len(loader.dataset), loader.batch_size, loader.batch_size * batches
+    n, size, shard = len(loader.dataset), loader.batch_size, loader.batch_size * check_positive("batches", batches)
     paths = [Path(folder) / NAME.format(k) for k in range(-(-n // shard))]
     index = {"key": key, "inputs": n, "batch": size, "shard": shard, "names": names and list(names)}
     place, index = Path(folder) / "index.json", json.loads(json.dumps(index))
@@ -104,7 +105,7 @@ def read(folder: Path, which: int | str) -> dict[str, Tensor]:
         number = index["names"].index(which) if isinstance(which, str) else range(index["inputs"])[which]
         with safe_open(Path(folder) / NAME.format(number // index["shard"]), "pt") as file:
             return {name: file.get_slice(name)[number % index["shard"]] for name in file.keys()}
-    except (OSError, LookupError, AttributeError, ValueError):
+    except (OSError, LookupError, AttributeError, TypeError, ValueError):
         raise ValueError(f"there are no maps of {which!r} in {folder}") from None
 
 

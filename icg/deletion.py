@@ -55,7 +55,7 @@ class Curves:
         Raises:
             ValueError: ``up_to`` is not one of the shares after the first.
         """
-        at = (self.share[1:] - up_to).abs() < 1e-9
+        at = (self.share[1:] - (float(up_to) if is_number(up_to) else torch.nan)).abs() < 1e-9
         if not bool(at.any()):
             raise ValueError(f"expected up_to to be one of the shares after the first, got {up_to}")
         k = int(at.nonzero()[0]) + 2
@@ -201,10 +201,8 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
 
 
 def _shares(shares) -> Tensor:
-    if is_number(shares) and not isinstance(shares, float):
-        if shares < 2:
-            raise ValueError(f"expected at least 2 shares, got {shares}")
-        return torch.linspace(0, 1, int(shares), dtype=torch.float64, device="cpu")
+    if is_number(shares):
+        return torch.linspace(0, 1, check_positive("shares", shares, 2), dtype=torch.float64, device="cpu")
     try:
         given = torch.as_tensor(shares, dtype=torch.float64, device="cpu")
     except (TypeError, ValueError, RuntimeError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .arguments import check_tensor, generator_or_new
+from .arguments import check_number, check_positive, check_tensor, generator_or_new
 from .coalitions import MOST_PLAYERS, shapley_sampling, shapley_values
 from .shapley import Game
 
@@ -66,10 +66,6 @@ def fair_division(
         raise ValueError(f"expected a game, as icg.shapley.certainty_game makes it, got {type(game).__name__}")
     if isinstance(game.objective.target, str):
         raise ValueError('expected a game of one target, got target "all"')
-    if not largest_error > 0:
-        raise ValueError(f"expected largest_error > 0, got {largest_error}")
-    if not isinstance(most_permutations, int) or most_permutations < 4:
-        raise ValueError(f"expected most_permutations to be a whole number >= 4, got {most_permutations!r}")
 
     def value(masks: Tensor) -> Tensor:
         return game(masks).view(len(masks), -1)
@@ -105,6 +101,9 @@ def shapley_until(
     Returns:
         Shares and standard errors, ``(n, games)`` each, and the number of orders; zeros if the shares are exact.
     """
+    largest_error = check_number("largest_error", largest_error, "> 0")
+    n, first = check_positive("n", n), check_positive("first", first)
+    most_permutations = check_positive("most_permutations", most_permutations, 4)
     if n <= MOST_PLAYERS:
         shares = shapley_values(value, n, **options)
         return shares, torch.zeros_like(shares), 0
@@ -180,7 +179,7 @@ def bystanders(shares: Tensor, fair: Tensor, *, threshold: float = 0.01) -> Tens
     Returns:
         ``(N,)`` in [0, 1]; NaN for an input without bystanders, 0 for a map of zeros.
     """
-    shares, fair = _checked(shares, fair)
+    shares, fair, threshold = *_checked(shares, fair), check_number("threshold", threshold)
     size, due = shares.abs(), fair.abs()
     idle = due < threshold * due.nansum(1, keepdim=True)
     total = size.nansum(1)

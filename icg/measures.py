@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from .arguments import check_number, check_positive
 from .attribution import integrated_gradients
 from .certainty import join
 from .question import quiet
@@ -17,6 +18,7 @@ from .question import quiet
 
 def dilate(mask: Tensor, pixels: int = 1) -> Tensor:
     """Grow a boolean mask ``(N, 1, H, W)`` by some pixels in all eight directions: an edge belongs to its object."""
+    pixels = check_positive("pixels", pixels, 0)
     return max_pool2d(mask.float(), 2 * pixels + 1, stride=1, padding=pixels) > 0
 
 
@@ -55,8 +57,8 @@ def objects_found(attributions: Tensor, objects: Tensor, *, threshold: float = 0
 
 
 def _found(attributions, objects, threshold, pixels):
-    value = _per_position(attributions, objects)
-    limit = threshold * value.abs().flatten(1).amax(1)
+    value, pixels = _per_position(attributions, objects), check_positive("pixels", pixels, 0)
+    limit = check_number("threshold", threshold) * value.abs().flatten(1).amax(1)
     found = torch.zeros(len(value), dtype=torch.float64, device=value.device)
     present = torch.zeros_like(found)
     for number in objects.unique().tolist():
@@ -111,11 +113,12 @@ def _per_position(attributions: Tensor, mask: Tensor) -> Tensor:
 
 def probabilities(model, values: Tensor, certainty: Tensor | float = 1.0, *, batch_size: int = 100) -> Tensor:
     """Class probabilities ``(N, K)`` of a certainty-aware model at one certainty, in batches."""
+    batch_size = check_positive("batch_size", batch_size)
     with quiet(model):
         parts = []
         for start in range(0, len(values), batch_size):
             part = slice(start, start + batch_size)
-            c = certainty[part] if isinstance(certainty, Tensor) else certainty
+            c = certainty[part] if isinstance(certainty, Tensor) and certainty.ndim else certainty
             parts.append(model(join(values[part], c)).float().softmax(1))
         return torch.cat(parts)
 

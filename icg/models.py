@@ -3,6 +3,7 @@
 
 from torch import Tensor, nn
 
+from .arguments import check_positive
 from .resnet import CertaintyResNet
 
 
@@ -94,10 +95,9 @@ class LocalMinimumNet(nn.Module):
 
     def __init__(self, width: int = 64, features: int = 16, hidden: int = 64):
         super().__init__()
-        for name, value in (("width", width), ("features", features), ("hidden", hidden)):
-            if value < 1:
-                raise ValueError(f"expected {name} >= 1, got {value}")
-        self.config = {"width": width, "features": features, "hidden": hidden}
+        given = {"width": width, "features": features, "hidden": hidden}
+        self.config = {name: check_positive(name, number) for name, number in given.items()}
+        width, features, hidden = self.config.values()
         self.component = nn.Sequential(*_leaky(2, *[width] * 6, features))
         self.decision = nn.Sequential(*_leaky(features, *[hidden] * 4), nn.Linear(hidden, 2))
         xavier_(self)

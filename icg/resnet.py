@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from .arguments import check_positive
 from .aware import IMAGENET_MEAN, IMAGENET_STD, open_front
 
 
@@ -39,9 +40,8 @@ class CertaintyResNet(nn.Module):
         known = [name for name in models.list_models(module=models) if "resne" in name]
         if arch not in known:
             raise ValueError(f"expected arch to be one of torchvision's ResNets ({', '.join(known)}), got {arch!r}")
-        for name, value, least in (("num_classes", num_classes, 2), ("front", front, 6), ("size", size, 32)):
-            if value < least:
-                raise ValueError(f"expected {name} >= {least}, got {value}")
+        num_classes, front = check_positive("num_classes", num_classes, 2), check_positive("front", front, 6)
+        size = check_positive("size", size, 32)
         self.config = {"arch": arch, "num_classes": num_classes, "front": front, "size": size}
         self.config |= {"gated": True} if gated else {}
         self.input_shape = (4, size, size)

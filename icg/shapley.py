@@ -246,7 +246,9 @@ def _grids(low: Tensor, high: Tensor, nodes: Tensor, groups: Tensor, masks: Tens
 def _bound(name: str, bound, question: Question) -> Tensor:
     shape = tuple(question.values.shape[1:])
     try:
-        bound = torch.as_tensor(bound).to(question.inputs).expand(shape)
+        bound = torch.as_tensor(bound)
+        assert bound.dtype != torch.bool
+        bound = bound.to(question.inputs).expand(shape)
         assert bool(bound.isfinite().all())
     except (AssertionError, TypeError, RuntimeError, ValueError):
         raise ValueError(f"expected {name} to be finite and of shape {shape}, or a number, got {bound!r}") from None

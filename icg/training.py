@@ -26,7 +26,16 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
+from .arguments import check_number, check_positive
 from .artifacts import atomic_write
+
+WHOLE = {"steps": 1, "batch_size": 2, "warmup": 0, "seed": 0}  # at least; adversarial damage needs another sample
+REAL = {
+    "> 0": ("lr", "clip"),
+    ">= 0": ("final_lr", "weight_decay"),
+    "in [0, 1)": ("average",),
+    "in [0, 1]": ("low_precision", "dropout"),
+}
 
 
 @dataclass(frozen=True)
@@ -57,16 +66,12 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self):
-        for name, ok, expected in (
-            ("steps", self.steps >= 1, ">= 1"),
-            ("batch_size", self.batch_size >= 2, ">= 2 (adversarial damage needs another sample)"),
-            ("lr", self.lr > 0 and math.isfinite(self.lr), "> 0"),
-            ("average", 0 <= self.average < 1, "in [0, 1)"),
-            ("dropout", 0 <= self.dropout <= 1, "in [0, 1]"),
-            ("low_precision", 0 <= self.low_precision <= 1, "in [0, 1]"),
-        ):
-            if not ok:
-                raise ValueError(f"expected {name} {expected}, got {getattr(self, name)}")
+        numbers = {name: check_positive(name, getattr(self, name), least) for name, least in WHOLE.items()}
+        for bound, names in REAL.items():
+            numbers |= {name: check_number(name, getattr(self, name), bound) for name in names}
+        for name, number in numbers.items():
+            if type(getattr(self, name)) not in (int, float):  # of another library, which no checkpoint should need
+                object.__setattr__(self, name, number)
 
 
 def train(
@@ -101,6 +106,9 @@ def train(
         ValueError: the checkpoint belongs to another recipe, or the batch can't be shared out evenly.
         FloatingPointError: the loss is no longer finite; the last good checkpoint stays.
     """
+    checkpoint_every = check_positive("checkpoint_every", checkpoint_every)
+    watch_every = check_positive("watch_every", watch_every)
+    stop_after = None if stop_after is None else check_positive("stop_after", stop_after, 0)
     rank, processes = _processes()
     if recipe.batch_size % processes:
         raise ValueError(f"expected a batch that {processes} processes can share, got {recipe.batch_size} images")

@@ -204,7 +204,7 @@ def test_what_cannot_be_made_aware_is_refused(make, arguments, says):
     [
         ({"how": "magic"}, "'convolution' or 'adapter', got 'magic'"),
         ({"front": 5}, "front >= 2 C = 6, got 5"),
-        ({"mean": (0.5, 0.5)}, "one or 3, got tensor"),
+        ({"mean": (0.5, 0.5)}, "one or 3, got 2 and 1"),
         ({"std": 0.0}, "std > 0"),
     ],
 )

@@ -288,7 +288,7 @@ def test_the_area_is_the_mean_height():
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [
-        (1, "at least 2 shares, got 1"),
+        (1, "shares to be a whole number >= 2, got 1"),
         ([0.0], "at least 2 increasing"),
         ([0.0, 0.5, 0.5], "increasing shares"),
         ([0.5, 0.2], "increasing shares"),

@@ -132,7 +132,7 @@ def test_another_architecture_is_refused_and_the_known_ones_named(name):
 
 @pytest.mark.parametrize(("field", "value"), [("num_classes", 1), ("front", 5), ("size", 31)])
 def test_numbers_out_of_range_are_refused(field, value):
-    with pytest.raises(ValueError, match=f"expected {field} >= .*got {value}"):
+    with pytest.raises(ValueError, match=f"expected {field} to be a whole number >= .*got {value}"):
         certainty_resnet("resnet18", **{field: value})
 
 
