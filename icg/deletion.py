@@ -174,7 +174,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
     counts = (_shares(shares) * n_ranks).round().long().unique_consecutive().to(inputs.device)
     before, after, rank = before.detach().to(inputs), after.detach().to(inputs), rank.to(inputs.device)
     n, k = len(inputs), len(counts)
-    found = torch.empty(n * k, dtype=torch.float64, device=inputs.device)
+    asked, found = [], torch.empty(n * k, dtype=torch.float64, device=inputs.device)
     bar = tqdm(total=n * k, unit="forward", leave=False, mininterval=0.5, disable=not question.progress)
     with question.asked() as objective, bar:
 
@@ -182,8 +182,11 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
             index, step = place.div(k, rounding_mode="floor"), place % k
             turned = rank[index] < counts[step].view(-1, *[1] * (rank.ndim - 1))
             points = torch.where(turned, after[index], before[index])
-            [(_, value, _)] = objective(points, index)
-            found[place] = value
+            outputs = objective.outputs(points, index)
+            if not asked:
+                some = (counts[step] > 0) & (counts[step] < n_ranks)
+                asked.append((points, index, outputs, some))
+            [(_, found[place], _)] = objective.scores(outputs, index)
             bar.update(len(place))
 
         for place in torch.arange(n * k, device=inputs.device).split(limit.size):
@@ -191,6 +194,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         found = found.view(n, k)
         if not is_finite(found):
             raise ValueError("the model's output is not finite")
+        question.check(objective, asked=asked[0])
         # Where the curve meets the inputs themselves, it must say what the model said of them in another batch.
         met = [found[:, step] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
         if not met or not any(

@@ -61,7 +61,11 @@ class Objective:
 
         F is NaN where an output that counts isn't finite: a class of logit -inf, which nobody asked about, is fine.
         """
-        return self.scores(answer(self.forward_func, points, index, self.besides, self.autocast), index)
+        return self.scores(self.outputs(points, index), index)
+
+    def outputs(self, points: Tensor, index: Tensor) -> Tensor:
+        """What the model answers."""
+        return answer(self.forward_func, points, index, self.besides, self.autocast)
 
     def scores(self, outputs: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """The same, for what the model has answered already."""
@@ -279,51 +283,63 @@ class Question:
         """F at the inputs, ``(N, n_targets)``, as the model said it when it was :meth:`asked`."""
         return torch.stack([value for _, value, _ in objective.scores(self._answers, self._numbers)], 1)
 
-    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
+    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False, asked=None) -> None:
         """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
 
-        One input is asked for again, beside others; but for rounding, its answer must be the same. Where it stands
-        among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+        One row of a batch is asked for again, beside others; but for rounding, its answer must be the same. Where it
+        stands among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+
+        Args:
+            asked: the batch: points, the numbers of their inputs, what the model answered, and a mask of those that
+                may be asked for again. If not given, the batch of the inputs themselves.
         """
-        n = len(self.inputs)
+        points, numbers, answers, may = asked or (self.inputs, self._numbers, self._answers, None)
+        n = len(points)
         size = self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2  # it may be built into the model
         place = 0 if size == 1 or (aligned and size == n) else 1
-        least = int(self.inputs.flatten(1).amax(1).argmin()) if place and n > 1 else 0  # others may have scaled it
+        largest = points.flatten(1).amax(1)
+        ranked = largest if may is None else largest.masked_fill(~may, torch.inf)
+        least = int(ranked.argmin()) if place and n > 1 else 0  # others may have scaled it
         index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
+        index = numbers.index_select(0, index)
         picked = self.inputs.index_select(0, index)
-        index = index if starts is None else torch.cat([index, self._numbers])
+        picked[place] = points[least]
 
-        def ask(first: float, others: float) -> Tensor:
+        def scaled(first: float, others: float) -> Tensor:
             factors = [others] * place + [first] + [others] * (size - place - 1)
             factors = torch.tensor(factors, dtype=picked.dtype, device=picked.device).view(-1, *[1] * (picked.ndim - 1))
             rows = picked * factors
-            rows = rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
+            return rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
+
+        def ask(rows: Tensor, starts: Tensor | None = starts) -> Tensor:
+            number = index if starts is None else torch.cat([index, self._numbers])
             try:
-                return self.outputs(rows if starts is None else torch.cat([rows, starts]), index)
+                return self.outputs(rows if starts is None else torch.cat([rows, starts]), number)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:
                 raise ValueError(
-                    f"the model answers {n} rows, but not {len(index)} ({error}); what it needs for each row goes into "
-                    "additional_forward_args, a batch size that is built into it into internal_batch_size"
+                    f"the model answers {n} rows, but not {len(number)} ({error}); what it needs for each row goes "
+                    "into additional_forward_args, a batch size that is built into it into internal_batch_size"
                 ) from error
 
-        outputs = ask(1.0, 0.5)
+        outputs = ask(scaled(1.0, 0.5) if asked is None else picked[place].expand_as(picked))
         if starts is not None:
-            check_finite(objective, outputs[size:], index[size:], "at the start of a path")
+            check_finite(objective, outputs[size:], self._numbers, "at the start of a path")
         if size == 1:
             return
-        met = [(self._answers[least], outputs[place], (1.0, 0.25))]  # its answer in two batches, and a third to ask
-        if n == 1:  # the other one alone, for a batch that is scaled by its largest value
-            half = self.with_values(self.values * 0.5)
-            met.append((self.outputs(half, index[:1])[0], outputs[0], (0.25, 0.5)))
-        for one, other, third in met:
+        # Its answer in two batches, which row that is, and a third batch to ask.
+        met = [(answers[least], outputs[place], place, scaled(1.0, 0.25) if asked is None else picked)]
+        if asked is None and bool(largest.max() == largest[least]):  # what all rows have may scale a batch: without it
+            beside, rows = int(place == 0), scaled(0.25, 0.5)
+            met.append((ask(rows, None)[beside], outputs[beside], beside, rows))
+        for one, other, row, rows in met:
             if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
                 continue
             # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
             scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
             low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
-            again = ask(*third)[place if third[0] == 1 else 0]
+            again = ask(rows)[row]
             if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-5) * scale)):
                 raise ValueError(
                     "the model's answer about a row depends on the rest of its batch: of the same row it says "

@@ -16,7 +16,7 @@ from torch.nn import functional
 import icg
 from icg import baselines, modes, shapley
 from icg.certainty import is_certainty_aware, join
-from icg.deletion import deletion_curves, insertion_curves, ranking
+from icg.deletion import deletion_curves, insertion_curves, ranking, without_certainty
 from icg.question import Question
 
 
@@ -105,8 +105,9 @@ def test_no_way_back_to_the_input_is_no_gradient_of_zero(name, kind):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_an_int8_module_has_no_gradient_either():
+    """And its scale depends on the largest value in the batch."""
     bias = nn.Parameter(torch.zeros(3))
-    with pytest.raises(ValueError, match="differentiable"):
+    with pytest.raises(ValueError, match="differentiable|depends on the rest"):
         icg.integrated_gradients(lambda z: int8(z) + bias, join(X))
 
 
@@ -274,6 +275,64 @@ def test_a_batch_that_is_scaled_by_its_largest_value(n):
     for method in (icg.integrated_gradients, icg.gradient, icg.smoothgrad):
         with pytest.raises(ValueError, match="depends on the rest of its batch"):
             method(lambda z: z / z.abs().max(), rand(n, 4), output="logit", target=0)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_a_batch_that_is_scaled_by_the_largest_value_that_all_rows_have(n):
+    x = rand(n, 4)
+    x[:, 1] = 1
+    for method in (icg.integrated_gradients, icg.gradient, icg.smoothgrad):
+        with pytest.raises(ValueError, match="depends on the rest of its batch"):
+            method(lambda z: z / z.max(), x, output="logit", target=0)
+
+
+ABSENT = {  # of the rows that nothing is missing in the model says the same in any company
+    "means for what is missing": lambda z: torch.where(z[:, 1] < 1, z[:, 0].mean(0), z[:, 0]),
+    "centred by those that miss something": lambda z: z[:, 0] - (1 - z[:, 1]) * ((1 - z[:, 1]) * z[:, 0]).mean(0),
+    "means for zeros": lambda z: torch.where(z[:, 0] == 0, z[:, 0].mean(0), z[:, 0]),
+    "scaled if there are zeros": lambda z: z[:, 0] / torch.where(z[:, 0].amin(1, True) > 0, 1, z.max()),
+}
+V = 0.1 + X  # values alone
+MASKED = {
+    "certainty-shap": lambda f, n, **o: icg.certainty_shap(f, join(V[:n]), **o),
+    "certain deletion": lambda f, n, **o: deletion_curves(
+        f, join(V[:n]), without_certainty(join(V[:n])), ranking(V[:n]), **o
+    ),
+    "bshap": lambda f, n, **o: icg.bshap(f, V[:n], 0.0, **o),
+    "shap": lambda f, n, **o: icg.shap_values(f, V[:n], 0 * V[:2], **o),
+    "sampling": lambda f, n, **o: icg.shapley_sampling(shapley.baseline_game(f, V[:n], **o), 4, n_permutations=4),
+    "deletion": lambda f, n, **o: deletion_curves(f, V[:n], 0 * V[:n], ranking(V[:n]), **o),
+    "insertion": lambda f, n, **o: insertion_curves(f, V[:n], 0 * V[:n], ranking(V[:n]), **o),
+}
+
+
+ALONE = {("scaled if there are zeros", "insertion")}  # the largest value comes first
+ALONE |= {("means for what is missing", name) for name in MASKED}  # the values stay, and so does their mean
+
+
+@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize("kind", ABSENT)
+@pytest.mark.parametrize("n", [1, 3])
+def test_rows_that_depend_on_each_other_only_where_something_is_missing(name, kind, n):
+    alone = n == 1 and (kind, name) in ALONE
+    if ("certain" in name) != ("miss" in kind) or alone:
+        return  # there is no dependence
+    with pytest.raises(ValueError, match="depends on the rest of its batch"):
+        MASKED[name](lambda z: ABSENT[kind](z) @ rand(4, 2, seed=5), n, output="logit", target=0)
+
+
+@pytest.mark.parametrize("name", MASKED)
+@pytest.mark.parametrize("size", [None, 2])
+def test_games_and_curves_cost_one_small_batch_more(name, size):
+    sizes = []
+
+    def model(z):
+        sizes.append(len(z))
+        return z[:, 0] @ rand(4, 2, seed=5)
+
+    MASKED[name](model, 3, target=0, internal_batch_size=size)
+    points = {"certainty-shap": 16, "bshap": 16, "shap": 32, "sampling": 14}.get(name, 5)
+    assert sum(sizes) == 3 + 2 + 3 * points
 
 
 def test_the_difference_is_named():
