@@ -306,9 +306,8 @@ class Question:
         picked[place] = points[least]
 
         def scaled(first: float, others: float) -> Tensor:
-            factors = [others] * place + [first] + [others] * (size - place - 1)
-            factors = torch.tensor(factors, dtype=picked.dtype, device=picked.device).view(-1, *[1] * (picked.ndim - 1))
-            rows = picked * factors
+            rows = picked * others
+            rows[place] = picked[place] * first
             return rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
 
         def ask(rows: Tensor, starts: Tensor | None = starts) -> Tensor:
@@ -328,18 +327,18 @@ class Question:
             check_finite(objective, outputs[size:], self._numbers, "at the start of a path")
         if size == 1:
             return
-        # Its answer in two batches, which row that is, and a third batch to ask.
-        met = [(answers[least], outputs[place], place, scaled(1.0, 0.25) if asked is None else picked)]
+        # Its answer in two batches, which row that is, and how others are scaled in a third batch to ask.
+        met = [(answers[least], outputs[place], place, (1.0, 0.25 if asked is None else 1.0))]
         if asked is None and bool(largest.max() == largest[least]):  # what all rows have may scale a batch: without it
-            beside, rows = int(place == 0), scaled(0.25, 0.5)
-            met.append((ask(rows, None)[beside], outputs[beside], beside, rows))
-        for one, other, row, rows in met:
+            beside = int(place == 0)
+            met.append((ask(scaled(0.25, 0.5), None)[beside], outputs[beside], beside, (0.25, 0.5)))
+        for one, other, row, third in met:
             if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
                 continue
             # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
             scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
             low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
-            again = ask(rows)[row]
+            again = ask(scaled(*third))[row]
             if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-5) * scale)):
                 raise ValueError(
                     "the model's answer about a row depends on the rest of its batch: of the same row it says "
