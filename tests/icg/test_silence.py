@@ -958,3 +958,29 @@ def test_the_networks_own_parts_are_found_before_whatever_its_classes_refer_to(m
     monkeypatch.setattr(modes, "MOST_THINGS", 300)
     for model in (net, lambda x: net(x), functools.partial(net)):
         assert set(net.modules()) <= set(modes.networks(model))
+
+
+def test_what_installed_packages_are_made_of_is_not_looked_through(monkeypatch):
+    """Or each call would look at thousands of things, for longer than a small model takes."""
+    hidden = nn.Linear(4, 4)
+
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = mlp()
+            self.net[0].forward = lambda x: functional.linear(hidden(x), self.net[0].weight)  # of torch, but changed
+
+        def forward(self, x: torch.Tensor, dtype: np.dtype | None = None) -> torch.Tensor:
+            return functional.softplus(self.net(torch.as_tensor(np.asarray(x)))) if dtype else self.net(x)
+
+    class Chosen(torch.utils.data.Subset):  # an object of the user's, by way of an installed class
+        def __call__(self, x):
+            return self.dataset[self.indices[0]](x)
+
+    seen, behind = [], modes._behind
+    monkeypatch.setattr(modes, "_behind", lambda thing: seen.append(thing) or behind(thing))
+    net = Own()
+    for model in (net, lambda x: net(x), torch.no_grad()(lambda x: net(x)), Chosen([net], [0])):
+        seen.clear()
+        assert {*net.modules(), hidden} <= set(modes.networks(model))
+        assert len(seen) < 200
