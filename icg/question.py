@@ -296,6 +296,8 @@ class Question:
         points, numbers, answers, may = asked or (self.inputs, self._numbers, self._answers, None)
         n = len(points)
         size = self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2  # it may be built into the model
+        if size == 1 and starts is None:
+            return
         place = 0 if size == 1 or (aligned and size == n) else 1
         largest = points.flatten(1).amax(1)
         ranked = largest if may is None else largest.masked_fill(~may, torch.inf)

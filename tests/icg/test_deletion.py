@@ -285,6 +285,14 @@ def test_the_area_is_the_mean_height():
             curves.area(up_to)
 
 
+def test_two_shares_are_enough():
+    x = torch.rand(2, 1, 5)
+    for shares in (2, [0.0, 1.0]):
+        curves = deletion_curves(linear, x, 0 * x, ranking(x), shares=shares)
+        assert curves.share.tolist() == [0, 1]
+        torch.testing.assert_close(curves.area(), curves.output.mean(1))
+
+
 @pytest.mark.parametrize(
     ("shares", "expected"),
     [

@@ -321,6 +321,15 @@ def test_rows_that_depend_on_each_other_only_where_something_is_missing(name, ki
         MASKED[name](lambda z: ABSENT[kind](z) @ rand(4, 2, seed=5), n, output="logit", target=0)
 
 
+@pytest.mark.parametrize("name", ["bshap", "shap", "sampling", "deletion", "insertion"])
+def test_rows_that_depend_on_each_other_only_where_nothing_is_missing(name):
+    def model(z):
+        return (z[:, 0] - (z[:, 0].amin(1, True) > 0) * z[:, 0].mean(0)) @ rand(4, 2, seed=5)
+
+    with pytest.raises(ValueError, match="depends on the rest of its batch"):
+        MASKED[name](model, 3, output="logit", target=0)
+
+
 @pytest.mark.parametrize("name", MASKED)
 @pytest.mark.parametrize("size", [None, 2])
 def test_games_and_curves_cost_one_small_batch_more(name, size):
