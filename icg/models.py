@@ -214,13 +214,6 @@ class MnistInSpacePlainNet(MnistInSpaceNet):
     input_shape = (1, 32, 64)
 
 
-# By the name on a model's card.
-ARCHITECTURES = {
-    "BurntSnacksNet": BurntSnacksNet,
-    "LocalMinimumNet": LocalMinimumNet,
-    "CertaintyResNet": CertaintyResNet,
-    "MnistNet": MnistNet,
-    "MnistPlainNet": MnistPlainNet,
-    "MnistInSpaceNet": MnistInSpaceNet,
-    "MnistInSpacePlainNet": MnistInSpacePlainNet,
-}
+NETWORKS = BurntSnacksNet, LocalMinimumNet, CertaintyResNet
+NETWORKS += MnistNet, MnistPlainNet, MnistInSpaceNet, MnistInSpacePlainNet
+ARCHITECTURES = {network.__name__: network for network in NETWORKS}  # by the name on a model's card

@@ -388,3 +388,26 @@ def test_meaningless_values_are_images_noise_one_or_two_grey_levels():
     for count, expected in ((image, 200), ((levels > 2) & ~image, 200), (levels == 2, 190), (levels == 1, 210)):
         assert abs(int(count.sum()) - expected) < 45
     assert shown.min() >= 0 and shown.max() <= 1
+
+
+def test_uniform_certainty_is_drawn_where_it_is_wanted():
+    assert d.uniform_certainty((2, 1, 3), device="meta").device.type == "meta"
+    drawn = d.uniform_certainty((2, 3), generator=torch.Generator().manual_seed(0))
+    assert torch.equal(drawn, torch.rand(2, 3, generator=torch.Generator().manual_seed(0)))
+
+
+def test_blocks_are_as_many_as_eight_along_an_axis():
+    joined = d.block_damage(torch.rand(600, 1, 64), whole=0.0, generator=torch.Generator().manual_seed(0))
+    assert max(len(certainty.unique()) for certainty in joined[:, 1]) == 9  # eight of them, cut at a random place
+
+
+@pytest.mark.parametrize("n", range(2, 10))
+@pytest.mark.parametrize("shares", [(0.5, 0.0, 0.5), (0.0, 0.5, 0.5), (0.3, 0.3, 0.4), (0.25, 0.5, 0.25)])
+def test_shares_of_a_small_batch_fit_into_it(n, shares):
+    damaged, absent, blocks = shares
+    values, targets = torch.rand(n, 1, 6), torch.zeros(n, dtype=torch.long)
+    options = {"prior": torch.tensor([0.5, 0.5]), "generator": torch.Generator().manual_seed(0)}
+    joined, soft = certainty_batch(values, targets, damaged=damaged, absent=absent, blocks=blocks, **options)
+    gone = round(absent * n)
+    assert joined.shape == (n, 2, 6) and (joined[:, 1] == 0).all(1).sum() >= gone
+    assert (soft[n - gone :] == 0.5).all() and (soft[: n - gone, 0] == 1).all()
