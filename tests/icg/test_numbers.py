@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 import icg
 from icg import aware, baselines, certainty, damage, datasets, deletion, fairness, measures, resnet, shapley, training
+from icg.arguments import check_number
 from icg.attribution import parts_for
 from icg.models import LocalMinimumNet
 from icg.quadrature import quadrature
@@ -310,3 +311,20 @@ def test_every_number_of_a_public_function_is_here():
                 if number and parameter.name not in OTHER and (name, parameter.name) not in CASES:
                     missing.append(f"{short}.{name}({parameter.name})")
     assert missing == ["datasets.read(which)"]
+
+
+@pytest.mark.parametrize(
+    ("bound", "good", "bad"),
+    [
+        (">= 0", [0, 9], [-1e-9]),
+        ("> 0", [1e-9, 9], [0, -1]),
+        ("in [0, 1]", [0, 0.5, 1], [-1e-9, 1 + 1e-9]),
+        ("in [0, 1)", [0, 0.5], [-1e-9, 1]),
+        (FINITE, [-9, 0, 9], [torch.inf, -torch.inf, torch.nan]),
+    ],
+)
+def test_the_ends_of_what_is_allowed(bound, good, bad):
+    assert [check_number("x", number, bound) for number in good] == good
+    for number in bad:
+        with pytest.raises(ValueError, match=re.escape(f"expected x {bound}, got {number}")):
+            check_number("x", number, bound)
