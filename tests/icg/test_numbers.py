@@ -82,8 +82,8 @@ def path(name, **options):
     return lambda n, key: getattr(icg, name)(net, X, **options, **{key: n})
 
 
-def game(name, *more):
-    return lambda n, key: getattr(shapley, name)(net, X, *more, **{key: n}).maps()
+def game(name, *more, **options):
+    return lambda n, key: getattr(shapley, name)(net, X, *more, **options | {key: n}).maps()
 
 
 def certain_game(n, key):
@@ -200,7 +200,9 @@ for method in ("integrated_gradients", "shapley_integrated_gradients", "bshap"):
 whole("parts_for", lambda n, key: torch.tensor(parts_for(n)), "n_steps", good=200)
 whole("quadrature", lambda n, key: torch.stack(quadrature("riemann_middle", n)), "n_steps")
 whole("baseline_game", game("baseline_game"), "internal_batch_size")
-whole("distribution_game", game("distribution_game", shapley.Uniform()), "n_samples", "internal_batch_size")
+whole(
+    "distribution_game", game("distribution_game", shapley.Uniform(), n_samples=8), "n_samples", "internal_batch_size"
+)
 whole("distribution_game", lambda n, key: uniform(n), "n_nodes")
 whole("certainty_game", certain_game, "internal_batch_size")
 real("certainty_game", certain_game, "certainty", bound="in [0, 1]")
