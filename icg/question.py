@@ -303,13 +303,14 @@ class Question:
         ranked = largest if may is None else largest.masked_fill(~may, torch.inf)
         least = int(ranked.argmin()) if place and n > 1 else 0  # others may have scaled it
         index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
-        index = numbers.index_select(0, index)
+        index = index if asked is None else numbers.index_select(0, index)
         picked = self.inputs.index_select(0, index)
-        picked[place] = points[least]
+        if asked is not None:
+            picked[place] = points[least]
 
         def scaled(first: float, others: float) -> Tensor:
             rows = picked * others
-            rows[place] = picked[place] * first
+            rows[place] = picked[place] if first == 1 else picked[place] * first
             return rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
 
         def ask(rows: Tensor, starts: Tensor | None = starts) -> Tensor:
