@@ -6,7 +6,7 @@
 tensor([[1., 1., 1.]])
 """
 
-from . import artifacts, baselines, certainty, damage, datasets, deletion, fairness, measures, shapley, training
+from . import artifacts, baselines, certainty, damage, datasets, deletion, fairness, layers, measures, shapley, training
 from .attribution import (
     block_path_certainty_gradients,
     expected_certainty_gradients,
@@ -19,6 +19,7 @@ from .attribution import (
     smoothgrad,
 )
 from .aware import make_certainty_aware
+from .noise import noise_tunnel
 from .shapley import bshap, certainty_shap, shap_values, shapley_sampling, shapley_values
 
 __version__ = "0.1.0"
@@ -30,6 +31,7 @@ __all__ = [
     "datasets",
     "deletion",
     "fairness",
+    "layers",
     "measures",
     "shapley",
     "training",
@@ -42,6 +44,7 @@ __all__ = [
     "integrated_certainty_gradients",
     "integrated_gradients",
     "make_certainty_aware",
+    "noise_tunnel",
     "random_path_certainty_gradients",
     "shap_values",
     "shapley_integrated_gradients",

@@ -26,7 +26,8 @@ class Shared(TypedDict, total=False):
 
     Attributes:
         target: ``None`` for the class predicted at ``inputs``; one class number, or one per input; ``"all"`` for every
-            class, sharing the forward passes (a dimension for the classes is inserted: ``(N, classes, ...)``).
+            class, sharing the forward passes (a dimension for the classes is inserted: ``(N, classes, ...)``). Outputs
+            ``(N, classes, ...)`` of several places need a tuple (class, place ...), or one per input.
         output: what is attributed, "probability", "log_probability" or "logit". The paper shows that it matters.
         internal_batch_size: points per micro-batch; ``None`` picks one for the device and halves it when memory runs
             out. It changes speed and memory, never the result beyond rounding.
@@ -35,8 +36,8 @@ class Shared(TypedDict, total=False):
         generator: source of all randomness; ``None`` means a fresh one with seed 0. Global random state is never used.
         progress: show a bar.
         autocast: e.g. ``torch.bfloat16`` for mixed precision; sums stay in float64.
-        dtype: of the result; ``None`` means that of ``inputs``. float64 keeps the gradients of probabilities so sure
-            that float32 has no number for them.
+        dtype: of the result; ``None`` means that of ``inputs``, or the default one for whole numbers. float64 keeps the
+            gradients of probabilities so sure that float32 has no number for them.
         additional_forward_args: what the model takes besides, one thing or a tuple; tensors ``(N, ...)`` are those of
             the inputs, row by row, all else goes to every call as it is. Nothing of it is attributed.
         certainty_aware: whether the last channel of ``inputs`` is their certainty; ``None`` asks the model, through
@@ -44,7 +45,7 @@ class Shared(TypedDict, total=False):
     """
 
     # Each type with the default.
-    target: Annotated[int | Tensor | str | None, None]
+    target: Annotated[int | tuple | list | Tensor | str | None, None]
     output: Annotated[str, "probability"]
     internal_batch_size: Annotated[int | None, None]
     return_convergence_delta: Annotated[bool, False]
@@ -74,7 +75,7 @@ def shares(*names: str) -> Callable[[Function], Function]:
     ... def method(inputs, **shared):
     ...     return shared
     >>> inspect.signature(method)
-    <Signature (inputs, *, target: int | torch.Tensor | str | None = None)>
+    <Signature (inputs, *, target: int | tuple | list | torch.Tensor | str | None = None)>
     >>> method(1, targte=3)
     Traceback (most recent call last):
     TypeError: method() got an unexpected argument 'targte'; did you mean 'target'?
@@ -157,14 +158,21 @@ def check_dtype(name: str, dtype) -> None:
         raise ValueError(f"expected {name} to be a floating torch.dtype or None, got {dtype!r}")
 
 
-def check_tensor(name: str, tensor) -> None:
-    """Raise ``ValueError`` unless ``tensor`` is a non-empty, dense, floating tensor ``(N, ...)`` of finite numbers."""
-    if not isinstance(tensor, Tensor) or not tensor.is_floating_point() or tensor.ndim < 2 or len(tensor) == 0:
-        got = f"{tuple(tensor.shape)} of {tensor.dtype}" if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise ValueError(f"expected {name} to be a non-empty floating tensor (N, ...), got {got}")
+def check_tensor(name: str, tensor, least: int = 2, whole: bool = False) -> None:
+    """Raise ``ValueError`` unless ``tensor`` is a non-empty, dense, floating tensor ``(N, ...)`` of finite numbers.
+
+    Args:
+        least: dimensions. whole: whether whole numbers and bools will do, too.
+    """
+    kind = "real" if whole else "floating"
+    is_tensor = isinstance(tensor, Tensor)
+    fits = is_tensor and (tensor.is_floating_point() or (whole and not tensor.is_complex()))
+    if not fits or tensor.ndim < least or len(tensor) == 0:
+        got = f"{tuple(tensor.shape)} of {tensor.dtype}" if is_tensor else type(tensor).__name__
+        raise ValueError(f"expected {name} to be a non-empty {kind} tensor (N, ...), got {got}")
     if tensor.layout != torch.strided:
         raise ValueError(f"expected {name} to be a dense tensor (its .to_dense()), got {tensor.layout}")
-    if not is_finite(tensor):
+    if tensor.is_floating_point() and not is_finite(tensor):
         raise ValueError(f"expected finite {name}, got NaN or infinity")
 
 

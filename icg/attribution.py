@@ -3,8 +3,10 @@
 All take a ``model``: any callable ``(B, ...) -> (B, classes)`` logits, or ``(B,)`` / ``(B, 1)`` for a plain function,
 whose value is then attributed as it is. If it carries ``certainty_aware = True``, ``inputs`` are joined inputs
 (:mod:`icg.certainty`) and baselines and noise touch the values alone. ``inputs`` are ``(N, ...)``, the model's own
-input; ``n_steps`` counts gradient evaluations per input (and per draw, where a baseline has several). What else they
-share is described once, in :class:`icg.arguments.Shared`, and shown by ``help()`` of each.
+input; ``n_steps`` counts gradient evaluations per input (and per draw, where a baseline has several). A model of
+several inputs takes a tuple of them, and gives a tuple of attributions (:mod:`icg.inputs`); the certainty methods and
+certainty-aware models have one. What else the methods share is described once, in :class:`icg.arguments.Shared`, and
+shown by ``help()`` of each.
 
 All return attributions of the shape of ``inputs`` (certainty methods: of its certainty channel), detached. The
 model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts. Refused are
@@ -24,7 +26,7 @@ from .damage import continuous_bernoulli_certainty, random_blocks
 from .paths import Path, attribute, attribute_straight, point
 from .quadrature import quadrature, sobol
 from .question import Question
-from .shapley import players_of
+from .shapley import by_feature, players_of
 
 if TYPE_CHECKING:  # what editors need to know of the shared arguments
     from typing_extensions import Unpack
@@ -40,7 +42,7 @@ def gradient(model, inputs: Tensor, **shared: "Unpack[Shared]") -> Tensor:
     """The vanilla gradient dF/dx: a path of length zero at the input (paper, section 1)."""
     question = Question(model, inputs, **shared)
     return attribute(
-        question, lambda objective: [Path(question.inputs, question.inputs, *point(inputs, 1.0), scale=1.0)], 1
+        question, lambda objective: [Path(question.inputs, question.inputs, *point(question.inputs, 1.0), scale=1.0)], 1
     )
 
 
@@ -60,7 +62,7 @@ def smoothgrad(
     question = Question(model, inputs, **shared)
 
     def paths(objective):
-        node, weight = point(inputs, 1 / n_steps)
+        node, weight = point(question.inputs, 1 / n_steps)
         for step in range(n_steps):
             if step % 2 == 0:
                 noise = noise_std * random_like(torch.randn, question.values, question.generator)
@@ -78,6 +80,7 @@ def integrated_gradients(
     *,
     n_steps: int = 64,
     method: str = "riemann_middle",
+    multiply_by_inputs: bool = True,
     **shared: "Unpack[Shared]",
 ):
     """Integrated Gradients from a baseline, or averaged over a distribution of baselines (paper, equation 1).
@@ -85,8 +88,10 @@ def integrated_gradients(
     Args:
         baselines: where paths start: ``None`` for zero; a number; a tensor ``(1, ...)`` or ``(N, ...)`` of the model's
             input, or of its values alone; or a :class:`icg.baselines.Baseline`, e.g. ``icg.baselines.gaussian_noise()``
-            or, for ``K`` baselines averaged, ``icg.baselines.every(tensor)``.
+            or, for ``K`` baselines averaged, ``icg.baselines.every(tensor)``. For a tuple of inputs one of these for
+            all of them, or a tuple.
         method: quadrature rule (:func:`icg.quadrature.quadrature`), or "adaptive".
+        multiply_by_inputs: ``False`` leaves out the factor input - baseline: the mean gradient along the paths.
 
     >>> x = torch.tensor([[2.0, 1.2]])
     >>> f = lambda x: x[:, 0] * x[:, 1] ** 2  # the article's first example
@@ -94,9 +99,10 @@ def integrated_gradients(
     tensor([[0.4800, 2.4000]])
     """
     question = Question(model, inputs, **shared)
+    scale = _factor(multiply_by_inputs, question)
     n_draws, start = starts(baselines, question)
-    pairs = ((start(draw), inputs) for draw in range(n_draws))
-    return attribute_straight(question, pairs, n_draws, n_steps, method)
+    pairs = ((start(draw), question.inputs) for draw in range(n_draws))
+    return attribute_straight(question, pairs, n_draws, n_steps, method, scale)
 
 
 @shares(*WITHOUT_DELTA)
@@ -116,22 +122,23 @@ def shapley_integrated_gradients(
     """
     n_samples, n_steps = check_positive("n_samples", n_samples), check_positive("n_steps", n_steps)
     question = Question(model, inputs, **shared)
-    players, (n_draws, start) = players_of(groups, question), starts(baselines, question)
+    inputs, players, (n_draws, start) = question.inputs, players_of(groups, question), starts(baselines, question)
     n, generator, device = int(players.max()) + 1, question.generator, inputs.device
     nodes, weights = (t[None].to(device) for t in quadrature("riemann_middle", n_steps))
-    paid = torch.zeros(len(inputs), *players.shape, dtype=torch.float64, device=device)
+    own = players.ndim == inputs.ndim  # groups of each input
+    paid = torch.zeros(len(inputs), *players.shape[own:], dtype=torch.float64, device=device)
 
     def paths(objective):
         for draw in range(n_samples):
             random = torch.rand(len(inputs), n + 1, generator=generator, device=generator.device, dtype=torch.float64)
             size = (n * (draw + random[:, n:]) / n_samples).long().clamp(max=n - 1) * (draw > 0)
-            moves = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1).to(device)[:, players]  # -1: never
+            moving = torch.cat([random[:, :n].argsort(1) >= size, size < 0], 1).to(device)  # nobody never moves
+            moves = by_feature(moving, players, own)
             weight = (n / (n - size)).double().to(device)
-            paid.add_(moves * weight.view(-1, *[1] * players.ndim))
+            paid.add_(moves * weight.view(-1, *[1] * (paid.ndim - 1)))
             yield Path(torch.where(moves, start(draw % n_draws), inputs), inputs, nodes, weight * weights)
 
-    sums = attribute(question, paths, n_samples * n_steps)
-    return sums / paid.clamp(min=1).to(sums).view(len(inputs), *[1] * (sums.ndim - paid.ndim), *players.shape)
+    return attribute(question, paths, n_samples * n_steps, finish=lambda sums: sums / paid.clamp(min=1)[:, None])
 
 
 @shares()
@@ -142,21 +149,25 @@ def expected_gradients(
     *,
     n_steps: int = 512,
     method: str = "stratified",
+    multiply_by_inputs: bool = True,
     **shared: "Unpack[Shared]",
 ):
     """Expected Gradients: IG averaged over a data distribution, one random point of each path (Erion et al., 2020).
 
     Args:
-        baselines: data ``(K, ...)``, of the model's input or of its values alone.
+        baselines: data ``(K, ...)``, of the model's input or of its values alone; for a tuple of inputs a tuple, whose
+            rows belong together.
         n_steps: number of (baseline, alpha) draws for each input.
         method: "monte_carlo" draws both at random, as in the paper. "stratified" covers the unit square of
             (baseline, alpha) evenly with a scrambled Sobol sequence, the baselines in an order in which the model sees
             neighbours alike; it needs less than half of the draws for the same error (best when ``n_steps`` is a power
             of 2), and one forward pass per baseline.
+        multiply_by_inputs: as for :func:`integrated_gradients`.
     """
     n_steps = check_positive("n_steps", n_steps)
     check_one_of("method", method, DRAWN)
     question = Question(model, inputs, **shared)
+    scale, inputs = _factor(multiply_by_inputs, question), question.inputs
     data, generator, n = values_of("baselines", baselines, question), question.generator, len(inputs)
 
     def paths(objective):
@@ -171,7 +182,7 @@ def expected_gradients(
         weight = torch.full((1, 1), 1 / n_steps, dtype=torch.float64, device=inputs.device)
         for step in range(n_steps):
             start = question.with_values(data[chosen[:, step]].to(inputs))
-            yield Path(start, inputs, alpha[:, step : step + 1], weight)
+            yield Path(start, inputs, alpha[:, step : step + 1], weight, scale)
 
     return attribute(question, paths, n_steps)
 
@@ -306,6 +317,14 @@ def block_path_certainty_gradients(
 
     nothing_known = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
     return _at_maps(question, maps(), n_steps, nothing_known)
+
+
+def _factor(multiply_by_inputs: bool, question: Question) -> float | None:
+    if not isinstance(multiply_by_inputs, bool):
+        raise ValueError(f"expected multiply_by_inputs to be True or False, got {multiply_by_inputs!r}")
+    if not multiply_by_inputs and question.return_convergence_delta:
+        raise ValueError("expected no return_convergence_delta with multiply_by_inputs=False: nothing has to sum up")
+    return None if multiply_by_inputs else 1.0
 
 
 def parts_for(n_steps: int) -> int:

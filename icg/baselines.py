@@ -162,6 +162,14 @@ def _check_data(data: Tensor) -> None:
 
 def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]:
     """Number of draws and ``number -> start`` for anything that ``integrated_gradients`` takes as baselines."""
+    packing = question.packing
+    if packing is not None:
+        each = zip(packing.each("baselines", baselines), question.parts(), strict=True)
+        each = [starts(one, part) for one, part in each]
+        n_draws = max(n for n, _ in each)
+        if any(n not in (1, n_draws) for n, _ in each):
+            raise ValueError(f"expected baselines of as many draws for all inputs, got {[n for n, _ in each]}")
+        return n_draws, lambda number: packing.pack("baselines", [start(number) for _, start in each])
     if baselines is None:
         baselines = zero()
     elif is_number(baselines):
@@ -199,7 +207,11 @@ def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]
 
 
 def values_of(name: str, samples: Tensor, question: Question) -> Tensor:
-    """The value channels of ``samples``, given with or without a certainty channel."""
+    """The value channels of ``samples``, given with or without a certainty channel; packed as the inputs are."""
+    packing = question.packing
+    if packing is not None:
+        each = zip(packing.each(name, samples), question.parts(), strict=True)
+        return packing.pack(name, [values_of(name, one, part) for one, part in each])
     check_tensor(name, samples)
     shape = tuple(question.values.shape[1:])
     if samples.ndim == question.inputs.ndim:

@@ -137,7 +137,7 @@ def deletion_curves(
 
     The authors' own measure flips 60 pixels of a digit one by one: ``shares=[k / 784 for k in range(61)]``.
     """
-    return _curves(Question(model, inputs, **shared), inputs, changed, rank, shares)
+    return _curves(Question(model, inputs, whole=True, **shared), inputs, changed, rank, shares)
 
 
 @shares("target", "output", "internal_batch_size", "progress", "autocast", *MODEL)
@@ -154,13 +154,16 @@ def insertion_curves(
 
     With ``target=None`` the class is the one predicted at ``inputs``, here as well.
     """
-    return _curves(Question(model, inputs, **shared), changed, inputs, rank, shares)
+    return _curves(Question(model, inputs, whole=True, **shared), changed, inputs, rank, shares)
 
 
 def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, shares) -> Curves:
     inputs, limit = question.inputs, question.limit
+    packing = question.packing
+    if packing is not None and packing.joint:
+        raise ValueError(f"expected one tensor of inputs, got {len(packing.shapes)}")
     for name, tensor in (("inputs", inputs), ("changed", before), ("changed", after)):
-        check_tensor(name, tensor)
+        check_tensor(name, tensor, whole=packing is not None)
         if tensor.shape != inputs.shape or tensor.ndim < 3:
             wanted = "(N, C, ...) of at least 3 dimensions" if name == "inputs" else f"{tuple(inputs.shape)}"
             raise ValueError(f"expected {name} {wanted}, got {tuple(tensor.shape)}")
@@ -172,6 +175,8 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         raise ValueError(f'expected one class for each input, got target "{question.target}"')
     n_ranks = int(rank.max()) + 1
     counts = (_shares(shares) * n_ranks).round().long().unique_consecutive().to(inputs.device)
+    if packing is not None:
+        before, after = (packing.pack("changed", (each,)) for each in (before, after))
     before, after, rank = before.detach().to(inputs), after.detach().to(inputs), rank.to(inputs.device)
     n, k = len(inputs), len(counts)
     asked, found = [], torch.empty(n * k, dtype=torch.float64, device=inputs.device)

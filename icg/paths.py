@@ -29,7 +29,7 @@ class Path:
         start, end: ``(N, ...)``.
         nodes, weights: ``(N, K)`` or ``(1, K)`` each, where on [0, 1] to evaluate and how much it counts.
         scale: what the gradient is multiplied by, ``(N, ...)``; the distance ``end - start`` if not given, 1 for a
-            plain mean of gradients.
+            plain mean of gradients. A path that goes nowhere has the same tensor as start and end.
     """
 
     start: Tensor
@@ -188,12 +188,14 @@ def attribute(
     paths: Callable[[Objective], Iterable[Path]],
     n_evaluations: int,
     start: Tensor | None = None,
+    finish: Callable[[Tensor], Tensor] | None = None,
 ):
     """Answer a question by the integral along ``paths(objective)``, one path per input and draw.
 
     Args:
         n_evaluations: gradients per input, for the progress bar.
         start: where the output must be finite, too, ``(N, ...)``; that of the first path if not given.
+        finish: what is done with the sums, ``(N, n_targets, ...)``, in the end.
 
     Returns:
         Attributions of the shape of ``question.inputs``, or of their certainty channel alone, in ``question.dtype``,
@@ -210,10 +212,11 @@ def attribute(
             """The same paths. On the way F is looked at where they start, and F(end) - F(start) is summed up."""
             starts, due = [], 0
             for number, path in enumerate(paths(objective)):
+                moves = path.end is not path.start
                 if number == 0:
-                    first = path.start if start is None and path.scale is None else start
+                    first = path.start if start is None and moves else start
                     question.check(objective, first, aligned=path.nodes.shape[1] == 1)
-                elif path.scale is None:
+                elif moves:
                     due += path.nodes.shape[1]  # one start for every 16 gradients costs little
                     if due >= 16:
                         starts, due = [*starts, Path(path.start, path.start, *point(inputs, 1.0))], 0
@@ -238,11 +241,12 @@ def attribute(
     if not is_finite(result):
         raise ValueError("the model's gradients are not finite somewhere on the path")
     delta = result.flatten(2).sum(2) - change if question.return_convergence_delta else change
+    result = result if finish is None else finish(result)
     if question.certainty_only:
         result = result[:, :, -1:]
     if not isinstance(objective.target, str):  # one class each
         result, delta = result[:, 0], delta[:, 0]
-    result = result.to(question.dtype)
+    result = question.returned(result)
     return (result, delta) if question.return_convergence_delta else result
 
 
@@ -256,7 +260,9 @@ def _finite(objective: Objective, starts: list[Path], limit: BatchLimit) -> list
     return []
 
 
-def attribute_straight(question: Question, pairs: Iterable[tuple[Tensor, Tensor]], n_pairs: int, n_steps, method: str):
+def attribute_straight(
+    question: Question, pairs: Iterable[tuple[Tensor, Tensor]], n_pairs: int, n_steps, method: str, scale=None
+):
     """As :func:`attribute`, from start to end of each of ``n_pairs`` pairs by one quadrature rule; their mean."""
     check_one_of("method", method, METHODS)
     n_steps = check_positive("n_steps", n_steps, 2 if method == "riemann_trapezoid" else 1)
@@ -264,7 +270,7 @@ def attribute_straight(question: Question, pairs: Iterable[tuple[Tensor, Tensor]
     def paths(objective):
         for start, end in pairs:
             nodes, weights = nodes_and_weights(method, n_steps, objective, start, end, question.limit)
-            yield Path(start, end, nodes, weights / n_pairs)
+            yield Path(start, end, nodes, weights / n_pairs, scale)
 
     return attribute(question, paths, n_pairs * n_steps)
 

@@ -4,6 +4,7 @@ A :class:`Question` holds the arguments that the methods share, checked before a
 is the number F whose change is attributed.
 """
 
+import copy
 import math
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from .arguments import (
     is_finite,
 )
 from .certainty import is_certainty_aware, split
+from .inputs import Packing
 from .modes import quiet, thaw
 
 if TYPE_CHECKING:
@@ -43,11 +45,13 @@ class Objective:
     probabilities of 1 - 1e-30 still have a gradient.
 
     Attributes:
-        forward_func: any callable ``(B, ...) -> (B, K)`` logits, or ``(B,)`` / ``(B, 1)``: a plain value.
+        forward_func: any callable ``(B, ...) -> (B, K)`` logits, or ``(B,)`` / ``(B, 1)``: a plain value. Logits of
+            several places are ``(B, K, ...)``.
         target: ``(N,)`` class of each input; ``None`` for a plain value; or the string "all".
         output: "probability", "log_probability" or "logit"; a plain value is taken as it is.
         autocast: dtype for mixed precision, or ``None``.
         besides: what the model takes after its input, each with whether it has a row for each input.
+        place: where among ``(B, K, ...)`` each input's K logits are, ``(N, d)``, or ``None`` for ``(B, K)``.
     """
 
     forward_func: Callable[..., Tensor]
@@ -55,6 +59,7 @@ class Objective:
     output: str
     autocast: torch.dtype | None = None
     besides: tuple = ()
+    place: Tensor | None = None
 
     def __call__(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target.
@@ -71,6 +76,9 @@ class Objective:
         """The same, for what the model has answered already."""
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()
+        if self.place is not None:
+            rows = torch.arange(len(outputs), device=outputs.device)
+            outputs = outputs.movedim(1, -1)[(rows, *self.place[index].unbind(1))]
         if self.target is None:
             value = outputs.reshape(len(outputs))
             return [(value, value.detach().double(), torch.ones_like(value, dtype=torch.float64))]
@@ -129,46 +137,50 @@ def precision(points: Tensor, autocast: torch.dtype | None):
 
 
 def check_outputs(outputs, n: int) -> None:
-    """Raise ``ValueError`` unless ``outputs`` is ``(n,)`` or ``(n, K)`` and of floating dtype."""
+    """Raise ``ValueError`` unless ``outputs`` is ``(n,)`` or ``(n, K, ...)`` and of floating dtype."""
     if not isinstance(outputs, Tensor):
         raise ValueError(f"expected the model to return a tensor of logits, got {type(outputs).__name__}")
-    if outputs.ndim not in (1, 2) or outputs.shape[0] != n or not outputs.is_floating_point():
+    if outputs.ndim < 1 or outputs.shape[0] != n or outputs.numel() == 0 or not outputs.is_floating_point():
         raise ValueError(
             f"expected the model to return logits of shape ({n}, classes) or values of shape ({n},) for {n} inputs, "
             f"got {tuple(outputs.shape)} of {outputs.dtype}"
         )
 
 
-def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, int]:
-    """What :class:`Objective` takes as target, and how many numbers it has per input."""
-    n = len(outputs)
-    if outputs.ndim == 1 or outputs.shape[1] == 1:
-        if target is not None and not (outputs.ndim == 2 and type(target) is int and target == 0):
-            raise ValueError(
-                f"the model returns one value per input, {tuple(outputs.shape)}: expected no target, got {target!r}"
-            )
-        return None, 1
-    classes = outputs.shape[1]
-    if target is None:
-        return outputs.argmax(1), 1
-    if isinstance(target, str):
-        if target != "all":
-            raise ValueError(f'expected target to be None, "all", a class number or one per input, got {target!r}')
-        return target, classes
-    if type(target) is int and 0 <= target < classes:  # the usual case, quickly
-        return torch.full((n,), target, device=outputs.device), 1
+def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, Tensor | None, int]:
+    """What :class:`Objective` takes as target and as place, and how many numbers it has per input."""
+    n, dims = len(outputs), outputs.shape[1:]
+    plain = not dims or dims[0] == 1
+    if target is None and dims.numel() == 1:
+        return None, None, 1
+    if len(dims) == 1 and not plain:
+        if target is None:
+            return outputs.argmax(1), None, 1
+        if type(target) is int and 0 <= target < dims[0]:  # the usual case, quickly
+            return torch.full((n,), target, device=outputs.device), None, 1
+        if isinstance(target, str) and target == "all":
+            return target, None, dims[0]
     try:
         number = torch.as_tensor(target, device=outputs.device)
-        assert not number.is_floating_point() and number.dtype != torch.bool
-        number = number.long().expand(n) if number.numel() == 1 and number.ndim < 2 else number.long()
-        assert number.shape == (n,)
-    except (AssertionError, TypeError, ValueError, RuntimeError):
-        raise ValueError(
-            f'expected target to be None, "all", a class number or one per input ({n}), got {target!r}'
-        ) from None
-    if bool(((number < 0) | (number >= classes)).any()):
-        raise ValueError(f"expected target in 0..{classes - 1} (the model has {classes} outputs), got {target!r}")
-    return number, 1
+        assert dims and not number.is_floating_point() and number.dtype != torch.bool
+        if number.ndim < 2:  # (class, place ...) for all; or classes
+            number = number.view(-1, 1) if len(dims) == 1 else number[None]
+        assert number.shape[1] == len(dims)
+        number = number.long().expand(n, -1)
+        assert not (plain and len(dims) == 1 and bool(number.any()))
+    except (AssertionError, IndexError, TypeError, ValueError, RuntimeError):
+        wanted = f'expected target to be None, "all", a class number or one per input ({n})'
+        if len(dims) > 1:
+            places = ", ".join(["class", *(f"place < {size}" for size in dims[1:])])
+            wanted = f"expected target to be a tuple ({places}), or one per input ({n})"
+        elif plain:
+            wanted = f"the model returns one value per input, {tuple(outputs.shape)}: expected no target"
+        raise ValueError(f"{wanted}, got {target!r}") from None
+    for k, size in enumerate(dims):
+        if bool(((number[:, k] < 0) | (number[:, k] >= size)).any()):
+            where = "target" if len(dims) == 1 else f"target[{k}]"
+            raise ValueError(f"expected {where} in 0..{size - 1} (the model has {size} outputs), got {target!r}")
+    return None if plain else number[:, 0], number[:, 1:] if len(dims) > 1 else None, 1
 
 
 # ---- How much at a time
@@ -210,11 +222,14 @@ class Question:
 
     Args:
         model: any callable ``(B, ...) -> (B, classes)`` logits, or ``(B,)`` / ``(B, 1)`` for a plain function.
-        inputs: ``(N, ...)``; joined ones (:mod:`icg.certainty`) if the model is certainty-aware.
+        inputs: ``(N, ...)``; joined ones (:mod:`icg.certainty`) if the model is certainty-aware. For what else they may
+            be see :mod:`icg.inputs`.
         certainty_only: whether the certainty channel alone is attributed; ``inputs`` are then joined ones.
+        whole: whether whole numbers will do as inputs, of which no gradient is needed.
         shared: :class:`icg.arguments.Shared`, attributes of the same names.
 
     Attributes:
+        inputs: as one floating tensor; packing: how they became that, or ``None``.
         values: the inputs without certainty. certainty: the rest, or ``None``.
         limit: of the micro-batches.
         n_targets: numbers that are attributed per input, known inside of :meth:`asked`.
@@ -223,7 +238,7 @@ class Question:
         ValueError: no callable, not certainty-aware, no finite inputs, an unknown output, certainty outside [0, 1].
     """
 
-    def __init__(self, model, inputs: Tensor, *, certainty_only: bool = False, **shared: "Unpack[Shared]"):
+    def __init__(self, model, inputs, *, certainty_only: bool = False, whole: bool = False, **shared: "Unpack[Shared]"):
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
         for name in Shared.__annotations__:
@@ -231,12 +246,20 @@ class Question:
         aware = is_certainty_aware(model) if self.certainty_aware is None else self.certainty_aware
         if certainty_only and not aware and (isinstance(model, nn.Module) or self.certainty_aware is not None):
             raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
-        check_tensor("inputs", inputs)
+        self.packing = None
+        if isinstance(inputs, Tensor) and inputs.ndim > 1 and inputs.is_floating_point():
+            check_tensor("inputs", inputs)
+        else:
+            self.packing = Packing(inputs, whole)
+            if aware or certainty_only:
+                got = f"{len(inputs)} inputs" if self.packing.joint else f"{tuple(inputs.shape)} of {inputs.dtype}"
+                raise ValueError(f"expected one floating tensor of values and their certainty, got {got}")
+            inputs = self.packing.pack("inputs", inputs if self.packing.joint else (inputs,))
+            model = self.packing.model(model)
         check_one_of("output", self.output, OUTPUTS)
         check_dtype("dtype", self.dtype)
         check_dtype("autocast", self.autocast)
         self.model, self.inputs, self.certainty_only = model, inputs.detach(), certainty_only
-        self.dtype = self.dtype or inputs.dtype
         self.generator = generator_or_new(self.generator)
         self.limit = BatchLimit(self.internal_batch_size, inputs)
         besides = self.additional_forward_args
@@ -247,6 +270,20 @@ class Question:
         if certainty_only or aware:
             self.values, self.certainty = split(self.inputs)
             check_unit("certainty (last along dim 1)", self.certainty)
+
+    def parts(self) -> "list[Question]":
+        """The same question about each of several inputs, for what their baselines need to know."""
+        parts = [copy.copy(self) for _ in self.packing.shapes]
+        for part, values in zip(parts, self.packing.unpack(self.inputs, self.packing.shapes), strict=True):
+            part.inputs = part.values = values
+            part.packing = None
+        return parts
+
+    def returned(self, maps: Tensor):
+        """Attributions ``(N, ...)`` or ``(N, classes, ...)`` of the inputs, as the caller shall get them."""
+        if self.packing is not None:
+            return self.packing.returned(maps, self.dtype)
+        return maps.to(self.dtype or self.inputs.dtype)
 
     def with_values(self, values: Tensor) -> Tensor:
         """The model's input with other values and the same certainty."""
@@ -271,8 +308,8 @@ class Question:
         with quiet(self.model):
             self._numbers = torch.arange(len(self.inputs), device=self.inputs.device)
             self._answers = outputs = self.outputs(self.inputs, self._numbers)
-            target, self.n_targets = resolve_target(self.target, outputs)
-            objective = Objective(self.model, target, self.output, self.autocast, self.besides)
+            target, place, self.n_targets = resolve_target(self.target, outputs)
+            objective = Objective(self.model, target, self.output, self.autocast, self.besides, place)
             check_finite(objective, outputs, self._numbers, "at the inputs")
             if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
                 if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):

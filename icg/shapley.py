@@ -44,6 +44,7 @@ __all__ = [
     "shapley_values",
 ]
 
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 LARGEST_TABLE = 2**24  # values at once, 128 MiB: more inputs are taken in parts
 
 
@@ -116,7 +117,8 @@ class Game:
         if fill.shape[1:] != inputs.shape[1:]:  # values alone
             fill = torch.cat([fill, inputs[:, -1:]], 1)
         known = torch.cat([masks[row], masks.new_ones(len(row), 1)], 1)  # the last column is for those who never leave
-        points = torch.where(known[:, self.groups], inputs, fill)
+        own = self.groups.ndim == inputs.ndim
+        points = torch.where(by_feature(known, self.groups[chosen] if own else self.groups, own), inputs, fill)
         outputs = self.objective.outputs(points, chosen)
         if not self.checked and self.first is None:
             some = masks[row].any(1) & ~masks[row].all(1)
@@ -136,14 +138,23 @@ class Game:
 
     def maps(self, progress: bool = False) -> Tensor:
         """Attributions of positions or features: a player's value shared equally among its members."""
-        players = self.shapley(progress).to(self.groups.device)
-        members = self.groups.flatten()[self.groups.flatten() >= 0].bincount()
-        shares = torch.cat([players / members[:, None, None], torch.zeros_like(players[:1])])
-        maps = shares[self.groups].movedim((-2, -1), (0, 1)).to(self.question.dtype)  # (N, targets, ...)
+        return self.spread(self.shapley(progress))
+
+    def spread(self, players: Tensor, equally: bool = True):
+        """Players' values ``(n, N, targets)`` as maps; ``equally`` shared among members, or the whole to each."""
+        players = players.to(self.groups.device)
+        n, rows, targets = players.shape
+        groups = self.groups.expand(rows, *self.groups.shape[self.groups.ndim == self.question.inputs.ndim :])
+        place = groups.flatten(1) % (n + 1)  # the last place is nobody's
+        table = torch.cat([players, torch.zeros_like(players[:1])]).movedim(0, 2)
+        if equally:
+            members = torch.zeros_like(table[:, 0]).scatter_add_(1, place, torch.ones_like(place, dtype=table.dtype))
+            table = table / members.clamp(min=1)[:, None]
+        maps = table.gather(2, place[:, None].expand(-1, targets, -1)).view(rows, targets, *groups.shape[1:])
         if self.question.certainty is not None and not self.question.certainty_only:  # as Integrated Gradients
             channels = self.question.values.shape[1]
             maps = torch.cat([maps.expand(-1, -1, channels, *maps.shape[3:]) / channels, torch.zeros_like(maps)], 2)
-        return maps if isinstance(self.objective.target, str) else maps[:, 0]
+        return self.question.returned(maps if isinstance(self.objective.target, str) else maps[:, 0])
 
 
 @shares("target", "output", "internal_batch_size", "generator", "additional_forward_args", "certainty_aware")
@@ -152,18 +163,21 @@ def baseline_game(
     inputs: Tensor,
     baselines=None,
     *,
-    groups: Tensor | None = None,
+    groups: Tensor | tuple[Tensor, ...] | None = None,
     **shared: "Unpack[Shared]",
 ) -> Game:
     """BShap's game: absent features take the values of a baseline (paper, table of section 3).
 
     Args:
         baselines: anything that :func:`icg.integrated_gradients` takes; several draws are averaged.
-        groups: the player that each feature belongs to: integers 0 .. n - 1, all used, of the shape of one input or
-            broadcasting to it; -1 for features that are no player and always present. ``None`` makes each feature a
-            player. The channels of a position of a joined input share one player, and its certainty is kept.
+        groups: the player that each feature belongs to: whole numbers of the shape of one input, or broadcasting to it;
+            -1 for features that are no player and always present. Players are sorted by their numbers, which may have
+            gaps: ``game.n`` counts those that there are. ``(N, ...)`` gives each input groups of its own; an input that
+            lacks a player pays it nothing. For a tuple of inputs a tuple; the same number is the same player in all.
+            ``None`` makes each feature a player. The channels of a position of a joined input share one player, and its
+            certainty is kept.
     """
-    question = Question(model, inputs, **shared)
+    question = Question(model, inputs, whole=True, **shared)
     groups = players_of(groups, question)
     n_draws, start = starts(baselines, question)
     fills = torch.stack([start(draw) for draw in range(n_draws)])
@@ -176,7 +190,7 @@ def distribution_game(
     inputs: Tensor,
     distribution: Uniform | Tensor,
     *,
-    groups: Tensor | None = None,
+    groups: Tensor | tuple[Tensor, ...] | None = None,
     n_nodes: int | None = None,
     n_samples: int | None = None,
     **shared: "Unpack[Shared]",
@@ -191,16 +205,18 @@ def distribution_game(
             samples: how many random ones to use, all if not given. Every coalition and input meets the same ones.
         groups: as for :func:`baseline_game`.
     """
-    question = Question(model, inputs, **shared)
+    question = Question(model, inputs, whole=True, **shared)
     groups = players_of(groups, question)
     n_nodes = None if n_nodes is None else check_positive("n_nodes", n_nodes)
     n_samples = None if n_samples is None else check_positive("n_samples", n_samples)
     generator, shape = question.generator, question.values.shape[1:]
     if isinstance(distribution, Uniform):
+        if question.packing is not None and question.packing.has_whole:
+            raise ValueError(f"expected samples as distribution, as inputs are {question.packing.dtypes}, got Uniform")
         low, high = (_bound(name, getattr(distribution, name), question) for name in ("low", "high"))
         if bool((low > high).any()):
             raise ValueError("expected a uniform distribution with low <= high")
-        if math.prod(shape) <= 3:
+        if math.prod(shape) <= 3 and groups.ndim < question.inputs.ndim:
             n_nodes = n_nodes or {1: 2000, 2: 200, 3: 40}[math.prod(shape)]
             return Game(question, groups, partial(_grids, low, high, quadrature("riemann_middle", n_nodes)[0], groups))
         points = sobol(n_samples or 1024, math.prod(shape), generator).to(low.device)
@@ -219,7 +235,7 @@ def certainty_game(
     values: Tensor,
     certainty: Tensor | float = 1.0,
     *,
-    groups: Tensor | None = None,
+    groups: Tensor | tuple[Tensor, ...] | None = None,
     **shared: "Unpack[Shared]",
 ) -> Game:
     """Certainty-SHAP's game: absent positions keep their values at certainty 0, and the model takes the expectation.
@@ -264,23 +280,53 @@ def _bound(name: str, bound, question: Question) -> Tensor:
 
 
 def players_of(groups, question: Question) -> Tensor:
-    """Every feature's player, of the shape of one input; of its positions, ``(1, ...)``, if it is a joined one."""
-    shape = tuple(question.inputs.shape[1:])
-    shape = shape if question.certainty is None else (1, *shape[1:])
+    """Every feature's player, of the shape of one input, or of all if they have groups of their own; -1 for none.
+
+    Of a joined input every position's, ``(1, ...)``.
+    """
+    rows, shape = len(question.inputs), tuple(question.inputs.shape[1:])
+    shape, packing = shape if question.certainty is None else (1, *shape[1:]), question.packing
     if groups is None:
         return torch.arange(math.prod(shape), device=question.inputs.device).view(shape)
-    if not isinstance(groups, Tensor) or groups.is_floating_point() or groups.dtype == torch.bool:
+    if packing is None or not packing.joint:
+        full = _numbers("groups", groups, shape, question)
+    elif isinstance(groups, tuple) and len(groups) == len(packing.shapes):
+        pairs = enumerate(zip(groups, packing.shapes, strict=True))
+        each = [_numbers(f"groups[{k}]", *pair, question) for k, pair in pairs]
+        alike = all(one.ndim == len(part) for one, part in zip(each, packing.shapes, strict=True))
+        each = [one.expand(rows, *part).flatten(1) for one, part in zip(each, packing.shapes, strict=True)]
+        full = torch.cat(each, 1)
+        full = full[0] if alike else full
+    else:
+        got = len(groups) if isinstance(groups, tuple) else type(groups).__name__
+        raise ValueError(f"expected groups to be a tuple of {len(packing.shapes)}, as the inputs, got {got}")
+    numbers, place = full.clamp(min=-1).unique(return_inverse=True)  # gaps are closed
+    outside = int(bool(numbers[0] < 0))
+    if len(numbers) == outside:
+        raise ValueError("expected groups with a player, which are numbered from 0, got only negative numbers")
+    return place - outside
+
+
+def _numbers(name: str, groups, shape: tuple[int, ...], question: Question) -> Tensor:
+    if not isinstance(groups, Tensor) or groups.dtype not in WHOLE:
         got = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
-        raise ValueError(f"expected groups to be a tensor of whole numbers, got {got}")
+        raise ValueError(f"expected {name} to be a tensor of whole numbers, got {got}")
+    rows = len(question.inputs)
+    one = groups[0] if groups.ndim == len(shape) + 1 and len(groups) == 1 else groups  # (1, ...), as of one input
     try:
-        full = groups.to(question.inputs.device).long().expand(shape)
+        return one.to(question.inputs.device).long().expand(*([rows] if one.ndim > len(shape) else []), *shape)
     except RuntimeError:
-        raise ValueError(f"expected groups of shape {shape}, got {tuple(groups.shape)}") from None
-    used = full.unique()
-    used = used[used >= 0]
-    if len(used) == 0 or int(used[-1]) != len(used) - 1:
-        raise ValueError(f"expected players numbered 0, 1, 2 ... without a gap, got {used.tolist()[:10]}")
-    return full.clamp(min=-1)
+        raise ValueError(f"expected {name} of shape {tuple(shape)}, got {tuple(groups.shape)}") from None
+
+
+def by_feature(table: Tensor, players: Tensor, own: bool) -> Tensor:
+    """What each feature has of ``(B, n + 1)``, the last for nobody: ``(B, ...)``; players of one input, or of each.
+
+    >>> by_feature(torch.tensor([[5, 6, 0], [7, 8, 0]]), torch.tensor([1, -1]), own=False)
+    tensor([[6, 0],
+            [8, 0]])
+    """
+    return table.gather(1, players.flatten(1) % table.shape[1]).view(players.shape) if own else table[:, players]
 
 
 # ---- Attribution methods

@@ -660,3 +660,22 @@ def test_nothing_is_computed_before_the_arguments_are_checked():
         with pytest.raises(ValueError):
             icg.integrated_gradients(model, torch.rand(2, 6), **options)
     assert calls == []
+
+
+# ---- Without the factor input - baseline
+
+
+def test_local_attributions_are_the_mean_gradient_along_the_path():
+    """Of x^2 from b to x it is x + b."""
+    x, b = torch.tensor([[1.0, -2.0], [0.5, 3.0]]), torch.tensor([[0.5, 1.0]])
+    got = icg.integrated_gradients(lambda x: (x**2).sum(1), x, b, multiply_by_inputs=False)
+    torch.testing.assert_close(got, x + b)
+    got = icg.expected_gradients(lambda x: (x**2).sum(1), x, b, multiply_by_inputs=False, n_steps=256)
+    torch.testing.assert_close(got, x + b, rtol=0, atol=0.02)
+    for method in (icg.integrated_gradients, icg.expected_gradients):
+        with pytest.raises(ValueError, match="no return_convergence_delta with multiply_by_inputs=False"):
+            method(lambda x: x.sum(1), x, b, multiply_by_inputs=False, return_convergence_delta=True)
+        with pytest.raises(ValueError, match="multiply_by_inputs to be True or False, got 'no'"):
+            method(lambda x: x.sum(1), x, b, multiply_by_inputs="no")
+        with pytest.raises(ValueError, match="not finite at the start"):
+            method(lambda x: x.sqrt().sum(1).log(), x.abs(), 0 * b, multiply_by_inputs=False)

@@ -217,6 +217,58 @@ def test_games(device, name, groups, target):
         fairness.fair_division(game)
 
 
+class Several(nn.Module):
+    """Logits of an image, a number and words, one of each a row; (N, 3, 2) if asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.image, self.words = nn.Linear(P, 3, device=CUDA), nn.Embedding(9, 3, device=CUDA)
+
+    def forward(self, image, number, words=None, places=False):
+        assert image.device == number.device == CUDA
+        logits = self.image(image) * number[:, None] + (0 if words is None else self.words(words).sum(1))
+        return torch.stack([logits, -logits], 2) if places else logits
+
+
+@pytest.mark.parametrize("target", [1, "all"])
+def test_several_inputs(device, target):
+    inputs, classes = (cuda(N, P), cuda(N)), (3,) if target == "all" else ()
+    data, options = (torch.rand(5, P, device="cpu").to(CUDA), cuda(5)), {"target": target}
+    groups = torch.tensor([0, 1, 2, 2], device="cpu"), torch.tensor([3], device="cpu")
+    own = groups[0].expand(N, -1), groups[1].expand(N, -1)
+    for result in (
+        icg.gradient(Several(), inputs, **options),
+        icg.smoothgrad(Several(), inputs, n_steps=2, **options),
+        icg.integrated_gradients(Several(), inputs, (0.5, None), n_steps=4, multiply_by_inputs=False, **options),
+        icg.expected_gradients(Several(), inputs, data, n_steps=4, **options),
+        icg.shapley_integrated_gradients(Several(), inputs, groups=groups, n_samples=3, n_steps=4, **options),
+        icg.shapley_integrated_gradients(Several(), inputs, groups=own, n_samples=3, n_steps=4, **options),
+        icg.bshap(Several(), inputs, groups=groups, **options),
+        icg.bshap(Several(), inputs, groups=own, **options),
+        icg.shap_values(Several(), inputs, data, groups=groups, **options),
+        icg.noise_tunnel(icg.gradient, Several(), inputs, n_samples=3, kind="vargrad", noise_std=(1, 2), **options),
+    ):
+        on_cuda(result[0], N, *classes, P)
+        on_cuda(result[1], N, *classes)
+
+
+def test_whole_numbers_and_layers(device):
+    net, words = Several(), torch.zeros(N, 2, dtype=torch.long, device=CUDA)
+    image, number = cuda(N, P), cuda(N)
+    options = {"groups": torch.tensor([[3, 5]], device="cpu"), "additional_forward_args": (image, number), "target": 0}
+    device.whole = 1
+    on_cuda(icg.bshap(lambda words, image, number: net(image, number, words), words, **options), N, 2)
+    head, activations = icg.layers.from_layer(net, net.words, (image, number, words))
+    besides = {"additional_forward_args": (image, number, words)}
+    on_cuda(icg.integrated_gradients(head, activations, n_steps=4, target=0, **besides), N, 2, 3)
+
+
+def test_places(device):
+    inputs, besides = (cuda(N, P), cuda(N)), {"additional_forward_args": (None, True)}
+    for target in ((1, 0), [(0, 1)] * N, torch.zeros(N, 2, dtype=torch.long, device="cpu")):
+        on_cuda(icg.integrated_gradients(Several(), inputs, n_steps=4, target=target, **besides)[0], N, P)
+
+
 def test_a_game_of_few_uniform_features(device):
     """By a grid."""
     net = nn.Linear(2, 3, device=CUDA)

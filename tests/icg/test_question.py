@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+import icg
 from icg import question
 from icg.paths import Path, integrate, path_values
 from icg.question import BatchLimit, Objective
@@ -56,3 +57,67 @@ def test_quiet_puts_everything_back_even_after_an_error():
         assert not any(m.training for m in model.modules()) and not any(p.requires_grad for p in model.parameters())
         raise RuntimeError
     assert before == ([m.training for m in model.modules()], [p.requires_grad for p in model.parameters()])
+
+
+# ---- Outputs of several dimensions
+
+
+def places(x):
+    """(N, 3, 2, 4) logits of (N, 5)."""
+    weights = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(1), dtype=x.dtype)
+    return torch.einsum("kijd,nd->nkij", weights, torch.sin(x))
+
+
+PLACES = [(0, 1, 3), (2, 0, 0), (1, 1, 2)]
+Z = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@pytest.mark.parametrize("output", question.OUTPUTS)
+@pytest.mark.parametrize("target", [PLACES, torch.tensor(PLACES), (2, 1, 1), [(2, 1, 1)], torch.tensor([2, 1, 1])])
+@pytest.mark.parametrize("method", [icg.gradient, icg.integrated_gradients, icg.bshap])
+def test_a_place_is_a_model_of_its_own(method, target, output):
+    """The probability is over the classes at that place."""
+    got = method(places, Z, target=target, output=output)
+    for n in range(3):
+        k, i, j = (
+            PLACES[n] if target is PLACES or len(torch.as_tensor(target).shape) == 2 and len(target) == 3 else (2, 1, 1)
+        )
+        alone = method(lambda x: places(x)[:, :, i, j], Z[n : n + 1], target=int(k), output=output)  # noqa: B023
+        torch.testing.assert_close(got[n : n + 1], alone, rtol=0, atol=1e-12)
+
+
+def test_a_place_of_a_plain_map_is_a_value():
+    got = icg.gradient(lambda x: (x**2)[:, None], Z, target=(0, 3))
+    torch.testing.assert_close(got, 2 * Z * (torch.arange(5) == 3))
+    column = [(0,), (0,), (0,)], torch.zeros(3, 1).long(), [0, 0, 0], 0, None
+    for target in column:
+        torch.testing.assert_close(icg.gradient(lambda x: x.sum(1, keepdim=True), Z, target=target), torch.ones_like(Z))
+
+
+def test_batches_keep_rows_and_places_together():
+    one, many = (icg.integrated_gradients(places, Z, target=PLACES, internal_batch_size=b) for b in (1, None))
+    torch.testing.assert_close(one, many, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("model", "target", "expected"),
+    [
+        (places, None, r"tuple \(class, place < 2, place < 4\), or one per input \(3\), got None"),
+        (places, "all", "tuple .*got 'all'"),
+        (places, 1, "tuple .*got 1"),
+        (places, (1, 1), r"tuple .*got \(1, 1\)"),
+        (places, (1.0, 1, 1), "tuple .*got"),
+        (places, [(1, 1, 1)] * 2, "tuple .*got"),
+        (places, (3, 0, 0), r"target\[0\] in 0..2"),
+        (places, (0, 0, 4), r"target\[2\] in 0..3"),
+        (places, (0, -1, 0), r"target\[1\] in 0..1"),
+        (lambda x: x.sum(1, keepdim=True), 1, "expected no target, got 1"),
+        (lambda x: x.sum(1, keepdim=True), "all", "no target"),
+        (lambda x: x.sum(1), 0, "the model returns one value per input, .3,.: expected no target, got 0"),
+        (lambda x: x, [[0, 1], [1, 1], [0, 0]], "a class number or one per input"),
+        (lambda x: x[:, :0], None, "logits of shape"),
+    ],
+)
+def test_targets_that_do_not_fit(model, target, expected):
+    with pytest.raises(ValueError, match=expected):
+        icg.gradient(model, Z, target=target)

@@ -556,8 +556,8 @@ def test_a_thousand_inputs_of_six_positions_are_batched_together():
         (torch.zeros(4), "whole numbers, got torch.float32"),
         ([0, 1, 2, 3], "whole numbers, got list"),
         (torch.zeros(5).long(), r"groups of shape \(4,\), got \(5,\)"),
-        (torch.tensor([0, 1, 3, 3]), r"without a gap, got \[0, 1, 3\]"),
-        (torch.tensor([-1, -1, -1, -1]), r"without a gap, got \[\]"),
+        (torch.zeros(2, 4).long(), r"groups of shape \(4,\), got \(2, 4\)"),
+        (torch.tensor([-1, -1, -1, -1]), "groups with a player, .* got only negative numbers"),
     ],
 )
 def test_bad_groups(groups, message):
@@ -690,3 +690,44 @@ def test_bad_distributions():
         shap_values(LANDSCAPES["cross"], x, Uniform(), n_nodes=-1)
     with pytest.raises(ValueError, match="n_samples"):
         distribution_game(LANDSCAPES["cross"], x, Uniform(), n_samples=0)
+
+
+# ---- Groups with gaps, and of each input
+
+
+def test_gaps_are_closed_and_a_first_dimension_of_one_will_do():
+    x, net = rand(2, 4), mlp(4)
+    plain = torch.tensor([0, 1, -1, 1])
+    game = baseline_game(net, x, groups=plain, target=0)
+    for groups in (torch.tensor([3, 70, -5, 70]), torch.tensor([[3, 70, -1, 70]]), plain.to(torch.int8)):
+        other = baseline_game(net, x, groups=groups, target=0)
+        assert other.n == 2
+        torch.testing.assert_close(other.maps(), game.maps(), rtol=0, atol=0)
+    assert (baseline_game(net, x, groups=torch.tensor([9, 2, 2, 2]), target=0)(torch.eye(2).bool())[0]).shape == (2,)
+
+
+def test_each_input_may_have_groups_of_its_own():
+    x, net = rand(3, 4), mlp(4)
+    groups = torch.tensor([[0, 0, 1, 2], [5, 1, 1, -1], [2, 2, 2, 2]])
+    options = {"target": 1, "output": "logit"}
+    got = bshap(net, x, 0.1, groups=groups, **options)
+    shap = icg.shap_values(net, x, rand(5, 4), groups=groups, **options)
+    uniform = icg.shap_values(lambda z: z[:, :2].prod(1), x[:, :2], Uniform(), groups=groups[:, :2], n_samples=64)
+    game = baseline_game(net, x, 0.1, groups=groups, **options)
+    assert game.n == 4 and game.shapley().shape == (4, 3, 1)
+    for n in range(3):
+        row = slice(n, n + 1)
+        alone = bshap(net, x[row], 0.1, groups=groups[n], **options)
+        torch.testing.assert_close(got[row], alone, rtol=0, atol=1e-6)
+        alone = icg.shap_values(net, x[row], rand(5, 4), groups=groups[n], **options)
+        torch.testing.assert_close(shap[row], alone, rtol=0, atol=1e-6)
+    assert uniform.shape == (3, 2) and uniform[2, 0] == uniform[2, 1]
+    sig = icg.shapley_integrated_gradients(net, x, 0.1, groups=groups, n_samples=400, **options)
+    torch.testing.assert_close(sig.sum(1), got.sum(1), rtol=0, atol=0.05)
+    assert sig[1, 3] == 0
+
+
+def test_what_is_shared_and_what_is_whole():
+    game = baseline_game(lambda z: z.sum(1), torch.ones(1, 3), groups=torch.tensor([0, 0, 4]))
+    assert game.maps().tolist() == [[1, 1, 1]]
+    assert game.spread(game.shapley(), equally=False).tolist() == [[2, 2, 1]]
