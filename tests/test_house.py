@@ -174,12 +174,19 @@ def test_functions_import_only_what_is_heavy(name):
 @pytest.mark.parametrize("name", [name for name in MODULES if floor(name) == 0 and name != "icg_book"])
 def test_the_package_is_independent_of_the_book_and_of_what_draws(name):
     outside = {target.split(".")[0] for target, _, inside in imports(name) if not inside and target not in MODULES}
-    assert outside <= {"numpy", "safetensors", "torch", "tqdm", *sys.stdlib_module_names}
+    its_own = set(name.split(".")[2:]) if name.startswith("icg.compat.") else set()  # imported by nobody but its users
+    assert outside <= {"numpy", "safetensors", "torch", "tqdm", *its_own, *sys.stdlib_module_names}
+
+
+def test_what_is_compatible_with_other_libraries_is_small_and_not_imported():
+    assert not [(a, b) for a, b in arrows() if b.startswith("icg.compat") and not a.startswith("icg.compat")]
+    for name in MODULES:
+        assert not name.startswith("icg.compat.") or len(MODULES[name].read_text("utf-8").splitlines()) < 150
 
 
 def test_the_package_can_be_read_in_an_evening():
-    lines = sum(len(path.read_text("utf-8").splitlines()) for name, path in MODULES.items() if floor(name) == 0)
-    assert lines <= 4929
+    core = [path for name, path in MODULES.items() if floor(name) == 0 and not name.startswith("icg.compat")]
+    assert sum(len(path.read_text("utf-8").splitlines()) for path in core) <= 4929
 
 
 def test_importing_the_package_loads_nothing_of_the_book_nor_what_draws():

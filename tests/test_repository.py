@@ -193,8 +193,8 @@ def test_the_map_is_true():
         inner = [name.rpartition("/")[0] for name in names if name.endswith(".py") and "/" in name]
         for name in names:
             assert any(exists(Path(folder, place, name).as_posix()) for place in ("", *inner)), f"no {name} in {folder}"
-    modules = {path.name for path in (ROOT / "icg").glob("*.py")} - {"__init__.py"}
-    assert set(named["icg/"]) == modules
+    modules = {path.relative_to(ROOT / "icg").as_posix() for path in (ROOT / "icg").rglob("*.py")}
+    assert set(named["icg/"]) == {name for name in modules if not name.endswith("__init__.py")}
 
 
 # Style ---------------------------------------------------------------------------------------------------------
