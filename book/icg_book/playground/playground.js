@@ -43,7 +43,8 @@ function build(root, stage, data, colours) {
   const sentence = el("p", { class: "icg-pg-sentence" }), facts = el("p", { class: "icg-pg-facts" });
 
   stage.append(
-    el("div", { class: "icg-pg-presets", role: "group", "aria-label": "Pictures to begin with" }, ...presets),
+    el("div", { class: "icg-pg-top" }, el("div", { class: "icg-pg-presets", role: "group", "aria-label": "Pictures to begin with" }, ...presets),
+      el("p", { class: "icg-pg-hint" }, "Drag the shapes, add some, change their lightness. Each is due a share of the network’s answer; three methods say what it gets.")),
     el("div", { class: "icg-pg-two" },
       el("div", { class: "icg-pg-left" }, field,
         el("div", { class: "icg-pg-tools" }, knobs.square, knobs.triangle),

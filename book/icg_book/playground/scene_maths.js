@@ -24,7 +24,7 @@ function sceneMaths(data) {
   // The object number (0: nothing, k + 1: object k) of each pixel.
   function canvasOf(objects) {
     const canvas = new Uint8Array(PLANE);
-    objects.forEach((object, k) => bitmapOf(object).forEach((row, r) => row.forEach((lit, c) => {
+    objects.forEach((object, k) => object && bitmapOf(object).forEach((row, r) => row.forEach((lit, c) => {
       if (lit) canvas[(object.top + r) * SIDE + object.left + c] = k + 1;
     })));
     return canvas;
@@ -34,11 +34,10 @@ function sceneMaths(data) {
   }
   // A shape comes with a black border one pixel wide: inside the picture, and no other object may be lit in its box.
   function fits(objects, k, moved) {
-    const object = moved || objects[k], [h, w] = extent(object), canvas = canvasOf(objects);
+    const object = moved || objects[k], [h, w] = extent(object), others = canvasOf(objects.map((other, i) => (i === k ? null : other)));
     if (object.top < 1 || object.left < 1 || object.top + h > SIDE - 2 || object.left + w > SIDE - 2) return false;
     for (let y = object.top - 1; y <= object.top + h; y++) for (let x = object.left - 1; x <= object.left + w; x++) {
-      const other = canvas[y * SIDE + x];
-      if (other && other !== k + 1) return false;
+      if (others[y * SIDE + x]) return false;
     }
     return true;
   }
