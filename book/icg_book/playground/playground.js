@@ -43,8 +43,8 @@ function build(root, stage, data, colours) {
   const sentence = el("p", { class: "icg-pg-sentence" }), facts = el("p", { class: "icg-pg-facts" });
 
   stage.append(
-    el("div", { class: "icg-pg-top" }, el("div", { class: "icg-pg-presets", role: "group", "aria-label": "Pictures to begin with" }, ...presets),
-      el("p", { class: "icg-pg-hint" }, "Drag the shapes, add some, change their lightness. Each is due a share of the network’s answer; three methods say what it gets.")),
+    el("p", { class: "icg-pg-hint" }, "Drag the shapes, add some, change their lightness. Each is due a share of the network’s answer; three methods say what it gets."),
+    el("div", { class: "icg-pg-presets", role: "group", "aria-label": "Pictures to begin with" }, ...presets),
     el("div", { class: "icg-pg-two" },
       el("div", { class: "icg-pg-left" }, field,
         el("div", { class: "icg-pg-tools" }, knobs.square, knobs.triangle),
@@ -88,7 +88,7 @@ function build(root, stage, data, colours) {
     const next = { ...now, ...changes }, [h, w] = maths.extent(now), [H, W] = maths.extent(next);
     const near = [0, 1, -1, 2, -2, 3, -3].flatMap((dy) => [0, 1, -1, 2, -2, 3, -3].map((dx) => [dy, dx])).sort((a, b) => Math.hypot(...a) - Math.hypot(...b));
     for (const [dy, dx] of near) {
-      if (change(k, { ...changes, top: now.top + Math.round((h - H) / 2) + dy, left: now.left + Math.round((w - W) / 2) + dx })) return;
+      if (change(k, { ...changes, top: now.top + Math.trunc((h - H) / 2) + dy, left: now.left + Math.trunc((w - W) / 2) + dx })) return;
     }
   }
   function resize(k, by) {
