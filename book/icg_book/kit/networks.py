@@ -167,11 +167,12 @@ class BurntSnacksEquivariantNet(nn.Module):
 
 
 class BurntSnacksSmallNet(BurntSnacksEquivariantNet):
-    """:class:`BurntSnacksEquivariantNet` on every second pixel, with fewer features: 9,658 parameters (not in the paper).
+    """:class:`BurntSnacksEquivariantNet` on every second pixel and with fewer features (not in the paper): 9,658
+    parameters.
 
-    Its three convolutions are 16 positions wide in all. Asked in plain JavaScript it answers within 5 ms: the book's
-    front page carries it. Input: ``(N, 2, 50, 50)``, lightness in [0, 1] and certainty. Output: logits ``(N, 2)``, the
-    first of them 0.
+    Its three convolutions are 16 positions wide in all. It takes a sixteenth of the work, so that the book's front page
+    can carry it and differentiate it while one drags. Input: ``(N, 2, 50, 50)``, lightness in [0, 1] and certainty.
+    Output: logits ``(N, 2)``, the first of them 0.
 
     >>> import torch
     >>> BurntSnacksSmallNet()(torch.zeros(1, 2, 50, 50)).shape

@@ -3,7 +3,6 @@
 import torch
 
 import icg
-
 from icg.artifacts import load_model
 from icg.certainty import join
 from icg_book.kit.figures import image_grid
@@ -79,7 +78,6 @@ def playground(
 
 def _static(model):
     """The first picture, and three maps of it."""
-
 
     values, _ = draw(list(next(iter(PRESETS.values()))))
     options = {"target": 1, "output": "probability"}

@@ -450,8 +450,6 @@ TRAININGS = {
     "burnt-snacks": Training(BurntSnacksNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate),
     "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
     "burnt-snacks-equivariant": Training(BurntSnacksEquivariantNet, ((EQUIVARIANT, equivariant_batch),), evaluate),
-    "burnt-snacks-small": Training(
-        BurntSnacksSmallNet, ((SMALL, equivariant_batch), (PUPIL, pupil_batch)), evaluate
-    ),
+    "burnt-snacks-small": Training(BurntSnacksSmallNet, ((SMALL, equivariant_batch), (PUPIL, pupil_batch)), evaluate),
     "burnt-snacks-blocks": Training(partial(load_model, "burnt-snacks"), ((BLOCKS, blocks_batch),), evaluate),
 }

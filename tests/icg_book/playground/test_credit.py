@@ -138,18 +138,20 @@ def test_presets_tell_their_story(ask):
         assert max(off, key=off.get) != "ICG"
 
 
-def test_a_moving_hand_gets_answers(ask):
+def test_a_moving_hand_gets_answers():
     """Pictures that come faster than answers: each gets its probability, some get all, the last gets all."""
     code = """(() => {
-      const said = [], server = x.server(data => said.push(data));
-      for (let number = 1; number <= 30; number++) { server.take({ number, things: a }); server.work(performance.now() + 20); }
+      const said = [], server = x((message) => said.push(message));
+      for (let number = 1; number <= 30; number++) {
+        server.take({ number, things: a });
+        server.work(performance.now() + 20);
+      }
       while (server.work(performance.now() + 100));
-      return said.filter((m) => m.p !== undefined || m.quick || m.done).map((m) => [m.number, m.quick ? "quick" : m.done ? "done" : "p"]);
+      return said.map((m) => [m.number, ["p", "quick", "done"].find((kind) => m[kind] !== undefined) || null]);
     })()"""
-    code = code.replace("x.server(", "x.openServer(")
     data = payload(module.playground(fallback=b"\x89PNG"))
-    with Script(SCRIPT, "({ openServer: (post) => openServer(data, post) })", data) as ask_server:
-        said = ask_server(code, things("The bystander is paid"))
+    with Script(SCRIPT, "(post) => openServer(data, post)", data) as ask:
+        said = ask(code, things("The bystander is paid"))
     kinds = [kind for _, kind in said]
     assert kinds.count("p") == 30 and said[-1] == [30, "done"] and [30, "quick"] in said
     assert kinds.count("done") == 1 and 1 < kinds.count("quick") <= 30
