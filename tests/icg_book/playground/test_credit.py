@@ -87,6 +87,14 @@ def test_answers_and_gradients_are_those_of_pytorch(ask, trained, engine):
         assert (known + gated * values.flatten() - by_certainty).abs().max() < 1e-3 * size
 
 
+def test_rounding_the_weights_for_the_page_is_not_seen(trained):
+    exact = load_model(module.WEIGHTS).double()
+    pictures, certainty = module.references().double(), torch.linspace(0, 1, module.REFERENCES, dtype=torch.float64)
+    inputs = torch.cat([pictures, certainty.view(-1, 1, 1, 1).expand_as(pictures)], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(trained(inputs).softmax(1), exact(inputs).softmax(1), rtol=0, atol=1e-3)
+
+
 @pytest.mark.parametrize("scene", SCENES)
 def test_fair_shares_are_exact(ask, trained, scene):
     values, groups = draw(list(SCENES[scene]))
