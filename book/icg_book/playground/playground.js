@@ -259,11 +259,11 @@ function build(root, stage, data, colours) {
     });
     if (!whole) return; // the columns belong together
     const distances = METHODS.map(({ name }) => distanceFromFair(answer.paid[name], answer.fair)), nearest = distances.indexOf(Math.min(...distances));
-    foot.replaceChildren(el("th", { scope: "row", class: "icg-pg-who" }, "distance from fair"), el("td", {}),
+    foot.replaceChildren(el("th", { scope: "row", class: "icg-pg-who" }, "how far off"), el("td", {}),
       ...distances.map((d, k) => el("td", { class: k === nearest ? "icg-pg-nearest" : null }, number(d, 2))));
     sentence.textContent = whoIsCheated(answer.things.map(maths.kindOf), answer.fair, answer.paid);
-    facts.textContent = "Shares of the probability that a dark square is there: " + percent(answer.nobody) + " where nothing is known, " + percent(answer.everybody)
-      + " for this picture. A thin line marks what is due. Expected Gradients: the mean over " + data.referencesCount + " fixed pictures of the training data.";
+    facts.textContent = "Fair shares are exact Shapley values: what an object adds when it becomes known, averaged over all orders. They add up to the way from " + percent(answer.nobody)
+      + " (nothing is known) to " + percent(answer.everybody) + ". Thin lines mark them beside what a method pays. Expected Gradients: the mean over " + data.referencesCount + " fixed pictures of the training data.";
   }
   function fairMap({ fair, groups }) { // each player's share, spread over its pixels
     const sizes = fair.map(() => 0);
