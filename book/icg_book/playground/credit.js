@@ -22,13 +22,13 @@ function creditMaths(data) {
 
   const GAUSS = [[0.0694318442029737, 0.1739274225687269], [0.3300094782075719, 0.3260725774312731],
     [0.6699905217924281, 0.3260725774312731], [0.9305681557970263, 0.1739274225687269]];
-  const QUICK = 0.02, GOOD = 4e-4; // error of a piece of a path, in probability, that the first answer and the last bear with
+  const QUICK = 0.05, GOOD = 8e-4; // error of a path, in probability, that the first answer and the last bear with
   const network = openCredit(data.network), starts = new Map(); // what the first convolution makes of each reference
   const references = Float32Array.from(unpack(data.references, data.referencesCount * PLANE), (v) => v / 255);
   const referenceOf = (k) => references.subarray(k * PLANE, (k + 1) * PLANE);
 
   // The gradient along the straight path between two states behind the first convolution. `refine(error)` cuts the piece
-  // that is worst integrated until none is worse, and yields after each step; `total` is the integral so far.
+  // that is worst integrated until their errors, which differ in sign, are less together, and yields after each step; `total` is the integral so far.
   function integral(from, to) {
     const pieces = [], size = from.length;
     function at(share) { return network.along(from, to, share); }
@@ -53,12 +53,12 @@ function creditMaths(data) {
           before = next;
         }
         // A gap may be small by chance: every first piece is cut once more, in the end.
-        for (const piece of pieces) piece.error += 0.9 * QUICK;
+        for (const piece of pieces) piece.error += 0.4 * QUICK;
       },
       * refine(error) {
         for (;;) {
           const worst = pieces.reduce((a, b) => (a.error > b.error ? a : b)), { a, b, pa, pb } = worst;
-          if (worst.error < error || b - a < 1e-4 || pieces.length > 200) return;
+          if (Math.hypot(...pieces.map((piece) => piece.error)) < error || b - a < 1e-4 || pieces.length > 200) return;
           const middle = (a + b) / 2, pm = at(middle);
           pieces.splice(pieces.indexOf(worst), 1);
           yield* measured(a, middle, pa, pm);
@@ -105,7 +105,7 @@ function creditMaths(data) {
     }
     for (const name of Object.keys(paths)) {
       yield* paths[name].begin([0, 0.25, 0.5, 0.75, 1]);
-      yield* follow(name, paths[name].refine(2 * QUICK));
+      yield* follow(name, paths[name].refine(QUICK));
     }
     // Expected Gradients: the mean over fixed pictures of the data, each along its whole path.
     const each = Array.from({ length: data.referencesCount }, (_, k) => {
@@ -122,10 +122,10 @@ function creditMaths(data) {
       }
       yield result("EG", sum);
     }
-    yield* expected(function* (path) { yield* path.begin([0, 0.5, 1]); yield* path.refine(4 * QUICK); });
+    yield* expected(function* (path) { yield* path.begin([0, 0.5, 1]); yield* path.refine(3 * QUICK); });
     yield { quick: true };
     for (const name of Object.keys(paths)) yield* follow(name, paths[name].refine(GOOD));
-    yield* expected((path) => path.refine(4 * GOOD)); // of a mean, whose errors differ in sign
+    yield* expected((path) => path.refine(3 * GOOD)); // of a mean, whose errors differ in sign, too
   }
 
   return { credit, shapley };

@@ -1,5 +1,7 @@
 """The page's network and shares, in WebAssembly and in plain JavaScript, are PyTorch's and the library's."""
 
+from functools import cache
+
 import pytest
 import torch
 from pages import Script, payload
@@ -58,6 +60,12 @@ def ask():
         yield ask
 
 
+@pytest.fixture(scope="module")
+def credit(ask):
+    """What the page finds for a scene, asked once."""
+    return cache(lambda scene: ask(CREDIT, things(scene)))
+
+
 def things(scene):
     return [vars(thing) for thing in SCENES[scene]]
 
@@ -96,9 +104,9 @@ def test_rounding_the_weights_for_the_page_is_not_seen(trained):
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_fair_shares_are_exact(ask, trained, scene):
+def test_fair_shares_are_exact(credit, trained, scene):
     values, groups = draw(list(SCENES[scene]))
-    values, found = values.double(), ask(CREDIT, things(scene))
+    values, found = values.double(), credit(scene)
     game = certainty_game(trained, values, groups=groups, target=1, output="probability")
     assert found["fair"] == pytest.approx(game.shapley().flatten().tolist(), abs=1e-5)
     assert len(found["fair"]) == len(SCENES[scene]) + 1 <= MOST_OBJECTS + 1
@@ -118,9 +126,9 @@ def test_fair_shares_are_exact(ask, trained, scene):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scene", module.PRESETS)
-def test_shares_are_those_of_the_library(ask, trained, scene):
+def test_shares_are_those_of_the_library(credit, trained, scene):
     values, groups = draw(list(SCENES[scene]))
-    inputs, found = join(values.double()), ask(CREDIT, things(scene))["paid"]
+    inputs, found = join(values.double()), credit(scene)["paid"]
     options = {"target": 1, "output": "probability", "n_steps": 1024, "method": "adaptive"}
     references = icg.baselines.every(module.references().double())
     maps = {
@@ -132,9 +140,9 @@ def test_shares_are_those_of_the_library(ask, trained, scene):
         assert found[method] == pytest.approx(by_player(map_, groups[None])[0].tolist(), abs=1e-3), method
 
 
-def test_presets_tell_their_story(ask):
+def test_presets_tell_their_story(credit):
     """What the front page says of them, with these weights."""
-    bystander, squares, nothing = (ask(CREDIT, things(scene)) for scene in module.PRESETS)
+    bystander, squares, nothing = map(credit, module.PRESETS)
     assert bystander["everybody"] > 0.9 and squares["everybody"] > 0.99 and nothing["everybody"] < 0.05
     assert bystander["fair"][0] > 0.5 > 0.1 > abs(bystander["fair"][1])
     assert bystander["paid"]["IG"][1] > 0.6 > 0.3 > bystander["paid"]["IG"][0]
