@@ -129,15 +129,24 @@ def test_fair_shares_are_exact(credit, trained, scene):
 def test_shares_are_those_of_the_library(credit, trained, scene):
     values, groups = draw(list(SCENES[scene]))
     inputs, found = join(values.double()), credit(scene)["paid"]
-    options = {"target": 1, "output": "probability", "n_steps": 1024, "method": "adaptive"}
-    references = icg.baselines.every(module.references().double())
+    options = {"target": 1, "output": "probability", "n_steps": 4096, "method": "adaptive"}
     maps = {
         "IG": icg.integrated_gradients(trained, inputs, **options)[:, :1],
-        "EG": icg.integrated_gradients(trained, inputs, references, **options | {"n_steps": 256})[:, :1],
-        "ICG": icg.integrated_certainty_gradients(trained, inputs, **options | {"n_steps": 4096}),
+        "ICG": icg.integrated_certainty_gradients(trained, inputs, **options),
     }
     for method, map_ in maps.items():
         assert found[method] == pytest.approx(by_player(map_, groups[None])[0].tolist(), abs=1e-3), method
+
+
+@pytest.mark.slow
+def test_expected_gradients_are_the_mean_over_whole_paths(credit, trained):
+    scene = next(iter(module.PRESETS))  # one of them: it takes a minute
+    values, groups = draw(list(SCENES[scene]))
+    start, options = icg.baselines.every(module.references().double()), {"target": 1, "output": "probability"}
+    map_ = icg.integrated_gradients(trained, join(values.double()), start, n_steps=2048, method="adaptive", **options)[
+        :, :1
+    ]
+    assert credit(scene)["paid"]["EG"] == pytest.approx(by_player(map_, groups[None])[0].tolist(), abs=1e-3)
 
 
 def test_presets_tell_their_story(credit):
