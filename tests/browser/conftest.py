@@ -134,7 +134,7 @@ def open_explorable(browser, page_file, request):
         page = context.new_page()
         page.on("console", lambda m: trouble.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda e: trouble.append(str(e)))
-        page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else trouble.append(r.url))
+        page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else trouble.append(r.url))
         page.goto(url or page_file.as_uri())
         if ready:
             page.wait_for_selector(".icg-x[data-state=ready] >> nth=-1")

@@ -164,3 +164,32 @@ class BurntSnacksEquivariantNet(nn.Module):
         s = nn.functional.softplus(self.evidence(features).float()).sum((1, 2, 3)).clamp(min=1e-6)[:, None]
         odds = s + torch.log(-torch.expm1(-s)) + self.whole(features.mean((2, 3)))
         return torch.cat([torch.zeros_like(odds), odds], 1)
+
+
+class BurntSnacksSmallNet(BurntSnacksEquivariantNet):
+    """:class:`BurntSnacksEquivariantNet` on every second pixel and with fewer features (not in the paper): 9,658
+    parameters.
+
+    Its three convolutions are 16 positions wide in all. It takes a sixteenth of the work, so that the book's front page
+    can carry it and differentiate it while one drags. Input: ``(N, 2, 50, 50)``, lightness in [0, 1] and certainty.
+    Output: logits ``(N, 2)``, the first of them 0.
+
+    >>> import torch
+    >>> BurntSnacksSmallNet()(torch.zeros(1, 2, 50, 50)).shape
+    torch.Size([1, 2])
+    """
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        self.features = nn.Sequential(
+            nn.Conv2d(2, 16, 4, stride=2, padding=1),  # 25
+            nn.ReLU(),
+            nn.Conv2d(16, 24, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(24, 24, 3, padding=2, dilation=2),
+            nn.ReLU(),
+        )
+        self.evidence = nn.Conv2d(24, 1, 1)
+        self.whole = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 1))
+        xavier_(self)
+        nn.init.constant_(self.evidence.bias, -6.6)  # as there, for a quarter of the positions

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache, partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from icg.artifacts import load_model
 from icg.certainty import join
@@ -25,7 +25,7 @@ from icg.damage import (
 from icg.measures import band_absence, information_absence, neutrality, probabilities
 from icg.models import BurntSnacksNet
 from icg.training import Recipe
-from icg_book.kit.networks import BurntSnacksEquivariantNet
+from icg_book.kit.networks import BurntSnacksEquivariantNet, BurntSnacksSmallNet
 from icg_book.kit.trainings import Training
 
 SIZE = 50  # images are 50 x 50
@@ -93,6 +93,37 @@ def equivariant_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """As :func:`training_batch`, for the equivariant network: half of a batch in blocks once damage has grown."""
     blend = _blend(step)
     return _batch(EQUIVARIANT, generator, damaged=0.22 * blend, blocks=0.5 * blend, whole=0.2, absent=0.06 * blend)
+
+
+# The small network that the front page carries: first as above, then it learns from the equivariant one what to say
+# where objects are less or more certain than the rest. From labels alone it reads an object's certainty off what
+# surrounds it, which earns the surroundings the object's credit.
+SMALL = Recipe(steps=5_000, batch_size=64, lr=3e-3, warmup=200)
+PUPIL = Recipe(steps=2_000, batch_size=64, lr=3e-3, warmup=100)
+INTACT = 48  # images of its batch; a quarter of another one makes it 64
+
+
+def pupil_batch(step: int, generator) -> tuple[Tensor, Tensor]:
+    """Joined inputs, and what the equivariant network says of them: most are intact, each object with a certainty of
+    its own around a common level."""
+    inputs, _ = _batch(PUPIL, generator, damaged=0.25, blocks=0.25, whole=0.2, absent=0.1)
+    data = generate(INTACT, wide=True, generator=generator)
+    numbers = (data.dark + data.light + data.triangles).float()  # 0: the rest
+    player = nn.functional.max_pool2d(numbers, 3, stride=1, padding=1).long().flatten(1)  # with the border around it
+
+    def rand(*size):
+        return torch.rand(*size, generator=generator, device=data.images.device)
+
+    off = (2 * rand(INTACT, int(player.max()) + 1) - 1) * rand(INTACT, 1)
+    certainty = (rand(INTACT, 1) + off.gather(1, player)).clamp(0, 1).view_as(data.images)
+    inputs = torch.cat([join(data.images, certainty), inputs[::4]])  # some of each kind of damage
+    with torch.no_grad():
+        return inputs, _teacher(inputs.device)(inputs).softmax(1)
+
+
+@lru_cache
+def _teacher(device):
+    return load_model("burnt-snacks-equivariant").to(device)
 
 
 @dataclass(frozen=True)
@@ -233,6 +264,25 @@ def generate(n: int, *, label: int | None = None, wide: bool = False, generator=
         return torch.where(pixel_kind == wanted, objects, 0).view(n, 1, SIZE, SIZE)
 
     return BurntSnacks(images, labels, mask(_DARK), mask(_LIGHT), mask(_TRIANGLE))
+
+
+def bitmaps(kind: str) -> list[Tensor]:
+    """Lit pixels ``(h, w)`` of some shapes, from small to large, as they are drawn when they are not turned.
+
+    Args:
+        kind: "square" for all rectangles, or "triangle" for the right-angled ones that fill half of a square box.
+
+    >>> bitmaps("triangle")[0].int()
+    tensor([[1, 0, 0],
+            [1, 1, 0],
+            [1, 1, 1]], dtype=torch.int32)
+    """
+    if kind == "square":
+        return [torch.ones(h, w, dtype=torch.bool) for h, w in RECTANGLES]
+    if kind == "triangle":
+        sides = sorted({h for h, w, count in TRIANGLES if h == w and 2 * count == h * (h + 1)})
+        return [torch.ones(h, h).tril().bool() for h in sides]
+    raise ValueError(f'expected kind "square" or "triangle", got {kind!r}')
 
 
 def test_images(n: int, label: int, seed: int = 20220) -> BurntSnacks:
@@ -400,5 +450,6 @@ TRAININGS = {
     "burnt-snacks": Training(BurntSnacksNet, ((RECIPE, training_batch), (FINISH, finishing_batch)), evaluate),
     "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
     "burnt-snacks-equivariant": Training(BurntSnacksEquivariantNet, ((EQUIVARIANT, equivariant_batch),), evaluate),
+    "burnt-snacks-small": Training(BurntSnacksSmallNet, ((SMALL, equivariant_batch), (PUPIL, pupil_batch)), evaluate),
     "burnt-snacks-blocks": Training(partial(load_model, "burnt-snacks"), ((BLOCKS, blocks_batch),), evaluate),
 }

@@ -1,29 +1,33 @@
 """The book's own networks: what they can't know, and what they do alike everywhere."""
 
+import pytest
 import torch
 
 from icg.certainty import join
-from icg_book.kit.networks import BurntSnacksEquivariantNet
+from icg_book.kit.networks import BurntSnacksEquivariantNet, BurntSnacksSmallNet
 
 
-def net():
+def net(kind=BurntSnacksEquivariantNet):
     torch.manual_seed(0)
-    model = BurntSnacksEquivariantNet().eval()
+    model = kind().eval()
     with torch.no_grad():  # as if it had learnt something
         model.evidence.weight.mul_(20)
     return model
 
 
-def test_the_equivariant_network_has_as_many_parameters_as_it_says():
-    assert sum(p.numel() for p in net().parameters()) == 36_914
-    assert "36,914" in BurntSnacksEquivariantNet.__doc__
+@pytest.mark.parametrize(("kind", "parameters"), [(BurntSnacksEquivariantNet, 36_914), (BurntSnacksSmallNet, 9_658)])
+def test_a_network_has_as_many_parameters_as_it_says(kind, parameters):
+    assert sum(p.numel() for p in kind().parameters()) == parameters
+    assert f"{parameters:,}" in kind.__doc__
 
 
-def test_nothing_passes_its_gate_at_certainty_0():
+@pytest.mark.parametrize("kind", [BurntSnacksEquivariantNet, BurntSnacksSmallNet])
+def test_nothing_passes_its_gate_at_certainty_0(kind):
     values, others = torch.rand(2, 4, 1, 50, 50)
+    model = net(kind)
     with torch.no_grad():
-        torch.testing.assert_close(net()(join(values, 0.0)), net()(join(others, 0.0)), rtol=0, atol=0)
-        assert not torch.allclose(net()(join(values)), net()(join(others)))
+        torch.testing.assert_close(model(join(values, 0.0)), model(join(others, 0.0)), rtol=0, atol=0)
+        assert not torch.allclose(model(join(values)), model(join(others)))
 
 
 def test_it_says_the_same_of_an_object_wherever_it_is():
@@ -34,6 +38,15 @@ def test_it_says_the_same_of_an_object_wherever_it_is():
         logits = net()(join(values)).double()
     torch.testing.assert_close(logits, logits[:1].expand(3, 2), rtol=1e-4, atol=1e-4)
     assert (logits[:, 0] == 0).all()
+
+
+def test_the_small_network_says_the_same_two_pixels_further():
+    values = torch.zeros(2, 1, 50, 50)
+    for k, (y, x) in enumerate([(16, 15), (22, 27)]):
+        values[k, 0, y : y + 6, x : x + 7] = 0.4
+    with torch.no_grad():
+        logits = net(BurntSnacksSmallNet)(join(values)).double()
+    torch.testing.assert_close(logits[0], logits[1], rtol=1e-4, atol=1e-4)
 
 
 def test_evidence_adds_up():

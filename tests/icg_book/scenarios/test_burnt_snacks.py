@@ -201,7 +201,44 @@ def test_the_equivariant_network_meets_damage_after_its_first_steps():
     assert 10 <= undamaged.sum() <= 22 and 4 <= absent.sum() <= 6
 
 
-@pytest.mark.parametrize("name", ["burnt-snacks", "burnt-snacks-blocks", "burnt-snacks-equivariant"])
+def test_the_small_network_learns_from_the_equivariant_one_where_objects_differ_in_certainty():
+    inputs, targets = bs.pupil_batch(0, generator(1))
+    assert inputs.shape == (64, 2, 50, 50) and not targets.requires_grad
+    with torch.no_grad():
+        torch.testing.assert_close(targets, load_model("burnt-snacks-equivariant")(inputs).softmax(1))
+    values, certainty = inputs[: bs.INTACT].unbind(1)
+    assert certainty.min() >= 0 and certainty.max() <= 1
+    for picture, known in zip(values, certainty, strict=True):
+        lit, n_objects = ndimage.label(picture.numpy() > 0, EIGHT)
+        for k in range(1, n_objects + 1):  # an object that touches no other has one certainty, its border too
+            own = ndimage.binary_dilation(lit == k, EIGHT)
+            if not (ndimage.binary_dilation(own, EIGHT) & (lit > 0) & (lit != k)).any():
+                assert len(known[torch.from_numpy(own)].unique()) == 1
+    several = [len(known.unique()) for known in certainty]
+    assert sum(n > 3 for n in several) > 30 and max(several) <= 14
+    absent = (inputs[bs.INTACT :, 1] == 0).flatten(1).all(1)
+    assert 1 <= absent.sum() <= 3  # and some of each kind of damage
+    assert (inputs[bs.INTACT :, 1].flatten(1).std(1) > 0).sum() >= 4
+
+
+def test_bitmaps_are_shapes_of_the_scenario():
+    squares, triangles = bs.bitmaps("square"), bs.bitmaps("triangle")
+    assert " ".join(f"{h}x{w}" for h, w in (b.shape for b in squares)) == AUTHORS_RECTANGLES
+    assert all(b.all() for b in squares)
+    shapes, boxes = bs._shape_table(False)
+    known = {
+        (tuple((box - 2).tolist()), b[1 : box[0] - 1, 1 : box[1] - 1].numpy().tobytes())
+        for b, box in zip(shapes.flatten(0, 1), boxes.flatten(0, 1), strict=True)
+    }
+    assert {(tuple(b.shape), b.numpy().tobytes()) for b in triangles + squares} <= known
+    assert [len(b) for b in triangles] == [3, 4, 5, 6, 7, 8, 9, 10]
+    with pytest.raises(ValueError, match='"square" or "triangle", got \'circle\''):
+        bs.bitmaps("circle")
+
+
+@pytest.mark.parametrize(
+    "name", ["burnt-snacks", "burnt-snacks-blocks", "burnt-snacks-equivariant", "burnt-snacks-small"]
+)
 def test_shipped_networks_tell_fresh_images_and_know_nothing_at_certainty_0(name):
     model, fresh = load_model(name), bs.generate(500, generator=generator(77))
     assert (probabilities(model, fresh.images).argmax(1) == fresh.labels).double().mean() >= 0.985

@@ -45,7 +45,7 @@ def pack_network(model, size: int, n_classes: int) -> dict:
 def as_in_page(model: nn.Module) -> nn.Module:
     """A copy of the model with its weights rounded as they are for the page: what the page's numbers are equal to."""
     model = copy.deepcopy(model)
-    for layer in _layers(model):
+    for layer in model.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             whole, units = _whole(layer)
             layer.weight.data = torch.from_numpy(whole * units[:, None]).view_as(layer.weight).to(layer.weight)
@@ -74,7 +74,7 @@ def _pack_layer(layer: nn.Module) -> list[dict]:
         case nn.SiLU():
             return [{"kind": "silu"}]
         case nn.Linear():
-            return [{"kind": "linear", **_pack_weights(layer)}]
+            return [{"kind": "linear", **pack_weights(layer)}]
         case nn.MaxPool2d() | nn.AvgPool2d():
             size, stride, padding = (pair(v) for v in (layer.kernel_size, layer.stride, layer.padding))
             plain = size[0] == size[1] and stride == size and padding == (0, 0) and not layer.ceil_mode
@@ -87,7 +87,7 @@ def _pack_layer(layer: nn.Module) -> list[dict]:
             plain = layer.stride == layer.dilation == (1, 1) and layer.groups == 1 and layer.padding_mode == "zeros"
             if plain and size[0] == size[1] and isinstance(padding, tuple) and padding[0] == padding[1]:
                 pad = [{"kind": "pad", "before": padding[0], "after": padding[0]}] if padding[0] else []
-                return [*pad, {"kind": "conv", "size": size[0], **_pack_weights(layer)}]
+                return [*pad, {"kind": "conv", "size": size[0], **pack_weights(layer)}]
     raise ValueError(
         "expected layers of 2-d convolutions (square, stride 1), ReLU, tanh, SiLU, pooling, Flatten and Linear, "
         f"got {str(layer).splitlines()[0]}"
@@ -101,7 +101,8 @@ def _whole(layer: nn.Conv2d | nn.Linear) -> tuple[np.ndarray, np.ndarray]:
     return np.rint(weights / units[:, None]).clip(-32767, 32767).astype("<i2"), units
 
 
-def _pack_weights(layer: nn.Conv2d | nn.Linear) -> dict:
+def pack_weights(layer: nn.Conv2d | nn.Linear) -> dict:
+    """The weights of one layer as the page reads them."""
     whole, units = _whole(layer)
     bias = torch.zeros(len(whole)) if layer.bias is None else layer.bias.detach().cpu()
     return {
