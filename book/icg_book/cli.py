@@ -281,7 +281,7 @@ def _reproduce(options, command: str) -> int:
         if value not in (None, ""):
             given[argument] = READ[name](value) if name in READ else value
     path = experiment.run(data_folder=folder, work_folder=Path("runs") / "reproduce", command=command, **given)
-    print(f"wrote {path}" if path.suffix == ".json" else f"kept in {path}: no result is written")
+    print(f"wrote {path}" if given.get("write", True) else f"kept in {path}: no result is written")
     return 0
 
 

@@ -53,6 +53,10 @@ def asked(masks):
     return masks.sum(1) ** 2
 
 
+def tunnel(n, key):
+    return icg.noise_tunnel(icg.gradient, net, X, **{key: n})
+
+
 def sampled(n, key):
     return shapley.shapley_sampling(asked, **{"n": 5, "n_permutations": 8, key: n})[0]
 
@@ -194,6 +198,8 @@ for method, counts in METHODS.items():
     whole(method, path(method), *counts, "internal_batch_size")
 whole("expected_gradients", path("expected_gradients", baselines=X), "n_steps", "internal_batch_size")
 real("smoothgrad", path("smoothgrad"), "noise_std")
+whole("noise_tunnel", tunnel, "n_samples")
+real("noise_tunnel", tunnel, "noise_std")
 real("integrated_certainty_gradients", path("integrated_certainty_gradients"), "noise_std")
 for method in ("integrated_gradients", "shapley_integrated_gradients", "bshap"):
     real(method, path(method), "baselines", bound=FINITE, other=BASELINES)

@@ -66,7 +66,7 @@ def test_no_threads(capsys):
 
 
 def test_no_steps(capsys, data):
-    assert "steps >= 1, got 0" in fails(capsys, "train", "burnt-snacks", "--steps", "0")
+    assert "steps to be a whole number >= 1, got 0" in fails(capsys, "train", "burnt-snacks", "--steps", "0")
 
 
 def test_one_image(capsys, data):

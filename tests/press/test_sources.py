@@ -90,6 +90,7 @@ def built(tmp_path_factory):
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     config["execute"]["execute_notebooks"] = "off"
     config["sphinx"]["local_extensions"] = {"press.sources": str(ROOT / "book")}
+    config["html"].pop("favicon")
     config["sphinx"]["config"] |= {"html_static_path": [], "html_css_files": []}
     output = new_output("stream", text="the output")
     cells = [

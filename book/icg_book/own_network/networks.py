@@ -65,7 +65,7 @@ def _plain(arch: str, num_classes: int, size: int) -> nn.Module:
         make, name, options = models.get_model, arch, {"weights": None}
         known = models.list_models(module=models)
         if arch not in known:
-            raise ValueError(f"expected arch to be one of vit_small, {', '.join(known)}, or timm/NAME, got {arch!r}")
+            raise ValueError(f"expected arch to be one of {', '.join(known)}, vit_small, or timm/NAME, got {arch!r}")
     for sides in ({"image_size": size}, {"img_size": size}, {"input_size": (size, size)}, {}):
         try:  # some have to know the size of their images
             return make(name, num_classes=num_classes, **options, **sides)

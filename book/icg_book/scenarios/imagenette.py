@@ -412,7 +412,7 @@ def evaluate(model, *, data: Photographs | None = None, n_curve: int = 1000, see
     for label, name in enumerate(CLASSES):
         if (here := data.labels == label).any():
             metrics["accuracy"][name] = hits[here].mean().item()
-    if isinstance(model, CertaintyResNet):  # which takes any size
+    if not isinstance(model, CertaintyAware):  # which may take one size only
         metrics[f"accuracy at {SIDE}"] = right(model, data, everything, SIDE).mean().item()
 
     # Shuffled: another photograph of the batch should not be one of the same class.

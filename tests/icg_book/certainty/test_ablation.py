@@ -263,7 +263,7 @@ def fails(capsys, *arguments):
         (["--seeds", "1"], "2 to 10 seeds, got 1"),
         (["--seeds", "11"], "2 to 10 seeds, got 11"),
         (["--seeds", "two"], "invalid int value: 'two'"),
-        (["--steps", "0"], "steps >= 1, got 0"),
+        (["--steps", "0"], "steps to be a whole number >= 1, got 0"),
     ],
 )
 def test_bad_options_are_refused_in_one_line(capsys, arguments, message, tmp_path):

@@ -29,7 +29,7 @@ def test_a_plan_has_the_steps_and_seeds_asked_for():
     assert [(stage.recipe.steps, stage.recipe.seed) for stage in plan.stages] == [(4, 4), (6, 5)]
     assert [stage.recipe.steps for stage in training.plan(steps=2).stages] == [2, 2]
     assert plan.make is make and plan.evaluate(make()) == {"n": 1} and not training.half
-    with pytest.raises(ValueError, match="steps >= 1, got 0"):
+    with pytest.raises(ValueError, match="steps to be a whole number >= 1, got 0"):
         training.plan(steps=0)
 
 

@@ -280,7 +280,7 @@ def test_the_command_line(data, capsys):
     for arguments, message in (
         (["--inputs", "1"], "expected n >= 2, got 1"),
         (["--seeds", "-1"], "expected n_seeds >= 0, got -1"),
-        (["--seeds", "1", "--steps", "0"], "expected steps >= 1, got 0"),
+        (["--seeds", "1", "--steps", "0"], "expected steps to be a whole number >= 1, got 0"),
     ):
         assert main(["reproduce", "local-minimum", "--data", str(data), *arguments]) == 2
         err = capsys.readouterr().err.strip().splitlines()[-1]

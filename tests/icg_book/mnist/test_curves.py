@@ -268,7 +268,7 @@ def test_a_checkpoint_of_other_settings_is_not_used(run, tmp_path, monkeypatch):
         ({"seeds": 0}, "1 to 10 seeds, got 0"),
         ({"only": (2,)}, "only seeds in 0 to 1, got 2"),
         ({"only": ()}, "got none"),
-        ({"steps": 0}, "steps >= 1"),
+        ({"steps": 0}, "steps to be a whole number >= 1"),
     ],
 )
 def test_impossible_settings_are_refused(run, options, words):

@@ -214,7 +214,8 @@ def test_recipes_have_the_papers_front_and_begin_small():
             assert sizes == sorted(sizes) and sizes[-1] <= SIDE
             assert recipe.damaged + recipe.blocks + recipe.absent < 1
         assert stages[0].size(0) < stages[-1].size(0) or len(stages) == 1
-        assert stages[0].size(0) < stages[0].size(stages[0].steps)
+        if stages[0].arch != "vit_small":  # whose patches have places
+            assert stages[0].size(0) < stages[0].size(stages[0].steps)
         # A stage does not show the crops of the one before again, and goes on with the network that it left.
         assert len({recipe.seed for recipe in stages}) == len(stages)
         assert len({(recipe.arch, recipe.front, recipe.zero_init) for recipe in stages}) == 1
@@ -326,7 +327,7 @@ def test_train_by_the_command_line(name, quick, tmp_path, capsys):
 def test_missing_data_and_devices_are_one_line_before_any_work(quick, monkeypatch, tmp_path, capsys):
     for arguments, message in (
         (["--device", "nonsense"], "can't use --device nonsense"),
-        (["--steps", "0"], "steps >= 1, got 0"),
+        (["--steps", "0"], "steps to be a whole number >= 1, got 0"),
         ([], "ICG_DATA"),
     ):
         if not arguments:
