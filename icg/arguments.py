@@ -130,6 +130,11 @@ def check_positive(name: str, value, least: int = 1) -> int:
     return number
 
 
+def is_single(value) -> bool:
+    """Whether ``value`` is one thing, of any library, and no tensor or list of several."""
+    return not isinstance(value, (tuple, list)) and not getattr(value, "ndim", 0)
+
+
 def is_number(value) -> bool:
     """Whether ``value`` is one real number, of any library or a 0-d tensor; not a truth value."""
     value = value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value

@@ -5,7 +5,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_number, check_positive
+from .arguments import check_number, check_positive, is_single
 from .certainty import is_certainty_aware, join
 from .question import quiet
 
@@ -134,8 +134,7 @@ def make_certainty_aware(
 
 
 def _numbers(name: str, given, bound: str) -> Tensor:
-    given = given if isinstance(given, (tuple, list)) or getattr(given, "ndim", 0) else [given]
-    return torch.tensor([check_number(name, number, bound) for number in given])
+    return torch.tensor([check_number(name, number, bound) for number in ([given] if is_single(given) else given)])
 
 
 def _first_convolution(model: nn.Module, inputs: Tensor) -> tuple[str | None, Tensor]:

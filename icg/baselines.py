@@ -17,7 +17,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from .arguments import check_number, check_positive, check_tensor, generator_or_new, is_number, random_like
+from .arguments import check_number, check_positive, check_tensor, generator_or_new, is_number, is_single, random_like
 from .question import Question
 
 
@@ -48,7 +48,7 @@ class Baseline:
 
 def constant(value: float | Tensor) -> Baseline:
     """The same value everywhere; a number, or a tensor that broadcasts to the input. Blind where the input has it."""
-    if not isinstance(value, (tuple, list)) and not getattr(value, "ndim", 0):
+    if is_single(value):
         value = check_number("value", value, "to be a finite number")
     return Baseline(partial(_constant, value), name="constant")
 

@@ -13,7 +13,7 @@ unchanged.
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_number, check_unit
+from .arguments import check_number, check_unit, is_single
 
 
 def join(values: Tensor, certainty: Tensor | float = 1.0) -> Tensor:
@@ -39,7 +39,7 @@ def join(values: Tensor, certainty: Tensor | float = 1.0) -> Tensor:
     if not values.is_floating_point():
         raise ValueError(f"expected floating values, got {values.dtype}")
     shape = (values.shape[0], 1, *values.shape[2:])
-    if not isinstance(certainty, (Tensor, list, tuple)) and not getattr(certainty, "ndim", 0):
+    if not isinstance(certainty, Tensor) and is_single(certainty):
         certainty = check_number("certainty", certainty, "in [0, 1]")
     certainty = torch.as_tensor(certainty, dtype=values.dtype, device=values.device)
     check_unit("certainty", certainty)

@@ -90,14 +90,10 @@ class Packing:
         ]
         return torch.cat([part.flatten(1) for part in parts], 1) if self.joint else parts[0]
 
-    def unpack(self, packed: Tensor, shapes: Sequence[torch.Size] | None = None) -> list[Tensor]:
-        """Of ``(..., P)``, or ``(..., *shape)`` of one input, each one's part: ``(..., *shape)``, in the packed dtype.
-
-        Args:
-            shapes: those of :attr:`shapes`, or with ``None`` as the inputs were given.
-        """
+    def unpack(self, packed: Tensor) -> list[Tensor]:
+        """Of ``(..., P)``, or ``(..., *shape)`` of one input, each one's part as it was given, in the packed dtype."""
         lead = packed.shape[: packed.ndim - (1 if self.joint else len(self.shapes[0]))]
-        return _parts(packed, lead, self._given_shapes if shapes is None else shapes)
+        return _parts(packed, lead, self._given_shapes)
 
     def model(self, model) -> Callable[..., Tensor]:
         """The model as one of packed inputs. It gets each thing in its own shape and dtype."""

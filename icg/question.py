@@ -274,8 +274,8 @@ class Question:
     def parts(self) -> "list[Question]":
         """The same question about each of several inputs, for what their baselines need to know."""
         parts = [copy.copy(self) for _ in self.packing.shapes]
-        for part, values in zip(parts, self.packing.unpack(self.inputs, self.packing.shapes), strict=True):
-            part.inputs = part.values = values
+        for part, values, shape in zip(parts, self.packing.unpack(self.inputs), self.packing.shapes, strict=True):
+            part.inputs = part.values = values.reshape(len(values), *shape)
             part.packing = None
         return parts
 

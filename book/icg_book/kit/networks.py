@@ -144,18 +144,21 @@ class BurntSnacksEquivariantNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.features = nn.Sequential(
+        self._build(
             nn.Conv2d(2, 32, 3, padding=1),
-            nn.ReLU(),
             nn.Conv2d(32, 48, 3, padding=2, dilation=2),
-            nn.ReLU(),
             nn.Conv2d(48, 48, 3, padding=4, dilation=4),
-            nn.ReLU(),
+            hidden=32,
+            bias=-8.0,  # of an untrained network s is near log 2: an even chance
         )
-        self.evidence = nn.Conv2d(48, 1, 1)
-        self.whole = nn.Sequential(nn.Linear(48, 32), nn.ReLU(), nn.Linear(32, 1))
+
+    def _build(self, first: nn.Conv2d, second: nn.Conv2d, third: nn.Conv2d, hidden: int, bias: float) -> None:
+        width = third.out_channels
+        self.features = nn.Sequential(first, nn.ReLU(), second, nn.ReLU(), third, nn.ReLU())
+        self.evidence = nn.Conv2d(width, 1, 1)
+        self.whole = nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1))
         xavier_(self)
-        nn.init.constant_(self.evidence.bias, -8.0)  # of an untrained network s is near log 2: an even chance
+        nn.init.constant_(self.evidence.bias, bias)
 
     def forward(self, joined: Tensor) -> Tensor:
         check_input(joined, self.input_shape)
@@ -181,15 +184,10 @@ class BurntSnacksSmallNet(BurntSnacksEquivariantNet):
 
     def __init__(self):
         nn.Module.__init__(self)
-        self.features = nn.Sequential(
+        self._build(
             nn.Conv2d(2, 16, 4, stride=2, padding=1),  # 25
-            nn.ReLU(),
             nn.Conv2d(16, 24, 3, padding=1),
-            nn.ReLU(),
             nn.Conv2d(24, 24, 3, padding=2, dilation=2),
-            nn.ReLU(),
+            hidden=16,
+            bias=-6.6,  # as there, for a quarter of the positions
         )
-        self.evidence = nn.Conv2d(24, 1, 1)
-        self.whole = nn.Sequential(nn.Linear(24, 16), nn.ReLU(), nn.Linear(16, 1))
-        xavier_(self)
-        nn.init.constant_(self.evidence.bias, -6.6)  # as there, for a quarter of the positions

@@ -6,8 +6,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from icg.aware import IMAGENET_MEAN, IMAGENET_STD, CertaintyAware, make_certainty_aware
-from icg_book.scenarios.imagenette import vit_small
+from icg.aware import CertaintyAware
+from icg_book.scenarios.imagenette import aware_classifier, vit_small
 
 LEAST = 16  # pixels of a side
 
@@ -37,14 +37,9 @@ def classifier(
     if checkpoint is not None:
         _start(network, checkpoint, arch, num_classes, size)
     try:
-        model = make_certainty_aware(
-            network, (3, size, size), mean=IMAGENET_MEAN, std=IMAGENET_STD, front=front, how=how
-        )
+        return aware_classifier(network, arch, num_classes, size, front, how)
     except ValueError as error:
         raise ValueError(f"{arch} with images of {size} pixels: {error}") from None
-    # What builds it again; a card keeps it.
-    model.config = {"arch": arch, "num_classes": num_classes, "size": size, "front": front, "how": model.how}
-    return model
 
 
 def _plain(arch: str, num_classes: int, size: int) -> nn.Module:

@@ -258,9 +258,19 @@ def vit_small(num_classes: int, image_size: int) -> nn.Module:
 
 def aware_vit(num_classes: int, size: int, front: int = 16) -> CertaintyAware:
     """:func:`vit_small` with a certainty channel: a patch of certainty 0 is a masked token."""
-    network = vit_small(num_classes, size)
-    model = make_certainty_aware(network, (3, size, size), mean=IMAGENET_MEAN, std=IMAGENET_STD, front=front)
-    model.config = {"arch": "vit_small", "num_classes": num_classes, "size": size, "front": front, "how": model.how}
+    return aware_classifier(vit_small(num_classes, size), "vit_small", num_classes, size, front)
+
+
+def aware_classifier(
+    network: nn.Module, arch: str, num_classes: int, size: int, front: int, how: str | None = None
+) -> CertaintyAware:
+    """A classifier of photographs with a certainty channel, see :func:`icg.make_certainty_aware`; normalises colours.
+
+    Its ``config`` is what builds it again (:func:`icg_book.own_network.networks.classifier`); a card keeps it.
+    """
+    shape, colours = (3, size, size), {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
+    model = make_certainty_aware(network, shape, **colours, front=front, how=how)
+    model.config = {"arch": arch, "num_classes": num_classes, "size": size, "front": front, "how": model.how}
     return model
 
 

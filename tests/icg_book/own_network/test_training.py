@@ -13,10 +13,11 @@ from torchvision import models as vision
 
 from icg import artifacts
 from icg.__main__ import main
+from icg.aware import IMAGENET_MEAN, IMAGENET_STD
 from icg.certainty import join
 from icg_book.imagenette.lab import photo_lab
 from icg_book.kit.trainings import Interrupted
-from icg_book.own_network import networks, training
+from icg_book.own_network import training
 from icg_book.own_network.networks import classifier, read_checkpoint
 from icg_book.own_network.training import train_on_folder
 
@@ -123,7 +124,7 @@ def test_it_begins_as_the_plain_network(tmp_path):
     torch.save({"state_dict": {f"module.{k}": v for k, v in network.state_dict().items()}}, tmp_path / "a.pt")
     save_file(network.state_dict(), tmp_path / "b.safetensors")
     values = torch.rand(2, 3, 32, 32)
-    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (networks.IMAGENET_MEAN, networks.IMAGENET_STD))
+    mean, std = (torch.tensor(x).view(3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
     wanted = network((values - mean) / std)
     for name in ("a.pt", "b.safetensors"):
         model = classifier(ARCH, 3, 32, checkpoint=read_checkpoint(tmp_path / name)).eval()
