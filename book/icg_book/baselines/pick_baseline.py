@@ -20,7 +20,7 @@ def pick_baseline(
     "baseline's grey it gets no credit at all; where the ground has it, the glyph gets everything.",
     fallback=None,
 ) -> Explorable:
-    """Choose a grey, or the grey of a pixel, as a constant baseline; Integrated Gradients are computed in the page.
+    """Choose a grey, or the grey of a pixel, as a constant baseline; Integrated Gradients is computed in the page.
 
     Args:
         model: from ``(N, 1, 16, 16)`` to logits ``(N, 5)``, of layers that :mod:`icg_book.kit.page.networks` can pack,

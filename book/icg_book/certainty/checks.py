@@ -594,7 +594,7 @@ check_faded = Property(
     stub="my_faded",
     reference=_faded,
     observe=_observe_faded,
-    praise="Right: Integrated Gradients are ICG of a network that lets its input fade to the baseline.",
+    praise="Right: Integrated Gradients is ICG of a network that lets its input fade to the baseline.",
     hints={
         "Your model does not use the certainty.": (
             lambda o: (
