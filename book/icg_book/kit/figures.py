@@ -9,9 +9,7 @@ The explorables draw with the same 255 colours (`signed_lut`): this file is the 
 matplotlib is imported inside the functions, which keeps ``import icg_book.kit.figures`` quick.
 """
 
-from base64 import b64encode
 from functools import cache
-from html import escape
 
 import numpy as np
 
@@ -166,7 +164,7 @@ def image_grid(
     Returns:
         The matplotlib figure (white on any page); not shown, and unknown to pyplot.
     """
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     rows = [list(row) for row in rows]
     if not rows or not rows[0]:
@@ -190,7 +188,7 @@ def image_grid(
     heights = [tall + (0.17 if annotate and r not in image_rows else 0.0) + gap for r in range(n_rows)]
     width = left + right + n_columns * panel + (n_columns - 1) * gap
     height = top + bottom + sum(heights)
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = Figure(figsize=(width, height))
 
     y = height - top
     for r, row in enumerate(rows):
@@ -221,22 +219,3 @@ def image_grid(
         middle = left + (width - left - right - bar) / 2
         colour_bar(figure.add_axes((middle / width, 0.3 / height, bar / width, 0.09 / height)))
     return figure
-
-
-def scrolling(png: bytes, alt: str, least: int = 620):
-    """A picture that scrolls sideways where the page is narrower than ``least`` pixels, instead of shrinking.
-
-    Args:
-        png: of a figure, as :func:`icg_book.kit.page.explorable.png_bytes` makes it. alt: what it shows, in words.
-
-    Returns:
-        ``IPython.display.HTML``.
-    """
-    from IPython.display import HTML
-
-    style = f"display: block; min-width: {least}px; width: 100%; background: white"
-    data = b64encode(png).decode()
-    return HTML(
-        "<div style='overflow-x: auto' tabindex='0'>"  # which the arrow keys scroll, then
-        f"<img src='data:image/png;base64,{data}' alt='{escape(alt)}' style='{style}'></div>"
-    )

@@ -1,9 +1,9 @@
 """Figures and tables of the chapter on Local Minimum."""
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from icg_book.kit.drawing import Figure
 from icg_book.kit.tables import table, with_interval
 from icg_book.local_minimum.experiment import METHODS
 from icg_book.local_minimum.findings import MEASURES
@@ -14,7 +14,7 @@ ORANGE, BLUE, DARK, GREEN, PURPLE = "#c6670f", "#2064c4", "#1d2733", "#1b7837", 
 
 def _sized(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A white figure of so many inches, and its axes."""
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **shared)
 
 
