@@ -26,9 +26,12 @@ def three_answers(ringing: Callable[[Tensor], Tensor], fire: Tensor, slope: Tens
     figure = Figure(figsize=(8.6, 2.7), layout="constrained")
     for ax, (title, values) in zip(figure.subplots(1, 3, sharey=True), answers.items(), strict=True):
         ax.bar(SENSORS, values.tolist(), color=[FOR if v >= 0 else AGAINST for v in values], width=0.6)
+        for k, value in enumerate(values.tolist()):  # or what is nearly 0 looks as if it were missing
+            text = f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
+            ax.annotate(text, (k, max(value, 0)), (0, 3), textcoords="offset points", ha="center", fontsize=9)
         ax.axhline(0, color="0.6", linewidth=0.8)
         ax.set_title(title, fontsize=10)
-        ax.set_ylim(-0.1, 1.1)
+        ax.set_ylim(-0.1, 1.15)
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("change of p(ring)")
     return figure

@@ -49,7 +49,7 @@ class Figure(Plain):
         with matplotlib.rc_context({"svg.hashsalt": "icg", "svg.fonttype": "path"}):
             text = io.StringIO()
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-            self.savefig(text, format="svg", bbox_inches="tight", pad_inches=0.05, metadata=nothing)
+            self.savefig(text, format="svg", bbox_inches="tight", pad_inches=0.05, dpi=200, metadata=nothing)
         label = f' aria-label="{escape(self.alt)}"' if self.alt else ""
         return packed(text.getvalue()).replace("<svg ", f'<svg role="img"{label} data-letters="{letters:.2f}" ', 1)
 

@@ -189,7 +189,7 @@ def _slowdown(ax, curves: dict) -> None:
         at, mean, low, high = slowdown_points(curves, measure)
         bars = torch.stack([mean - low, high - mean]).numpy()  # matplotlib 3.8 takes no tensor here
         style = {"fmt": "o", "markersize": 3.5, "color": colour, "elinewidth": 1}
-        ax.errorbar(at, mean, bars, label=f"same {measure}", **style)
+        ax.errorbar(at, mean, bars, label=f"same {measure}, with interval", **style)
     ax.axhline(curves["paper"]["slowdown"], color="0.45", linestyle="--", lw=1)
     ax.set(xscale="log", xlabel="batches of the plain network", title="slowdown")
     ax.set(yscale="log", ylim=(0.8, 16))
@@ -375,8 +375,10 @@ def accuracy_by_column(cards: dict) -> Figure:
     for name, (label, colour) in zip(NETWORKS[2:], labels.items(), strict=True):
         found = cards[name]["metrics"]["accuracy against column"]
         ax.plot(found["column"], found["accuracy"], ".-", color=colour, lw=1.2, label=label)
-    ax.set(xlabel="column of the digit's left edge", ylabel="accuracy", xlim=(-0.5, 36.5))
-    ax.legend(fontsize=9, frameon=False)
+    ax.set(xlabel="column of the digit's left edge", ylabel="accuracy\n(axis begins at 90 %)")
+    ax.set(xlim=(-0.5, 36.5), ylim=(0.9, 1))
+    ax.set_yticks([0.9, 0.92, 0.94, 0.96, 0.98, 1], ["90 %", "92 %", "94 %", "96 %", "98 %", "100 %"])
+    ax.legend(fontsize=9, frameon=False, loc="lower right")
     return figure
 
 

@@ -162,11 +162,12 @@ def sampling_errors(runs: Runs, truth: Tensor) -> Figure:
     order = truth.argsort()
     estimate, error = (part[order] for part in runs[False, 256])
     at = torch.arange(len(truth))
-    left.errorbar(at, estimate, 2 * error, fmt="o", markersize=3.5, color=GREY, elinewidth=1)
+    label = "estimate, ± 2 standard errors"
+    left.errorbar(at, estimate, 2 * error, fmt="o", markersize=3.5, color=GREY, elinewidth=1, label=label)
     left.plot(at, truth[order], color=ORANGE, linewidth=2, label="closed form")
-    left.set_title("256 orderings, bars of two standard errors", fontsize=10.5)
+    left.set_title("estimates from 256 orderings", fontsize=10.5)
     left.set(xlabel="planes, from small to large", ylabel="share of the cost")
-    left.legend(frameon=False, fontsize=9)
+    left.legend(frameon=False, fontsize=9, loc="upper left")
     for antithetic, colour, label in (
         (False, GREY, "independent orderings"),
         (True, BLUE, "pairs: an ordering and its reverse"),
