@@ -53,6 +53,7 @@ def figure_4(ones: BurntSnacks, zeros: BurntSnacks, maps: dict[str, Tensor]):
         ["Input", *maps],
         ["A", "B", "C", "D (logit)", "E", "F", "G", "H (logit)"],
         dots={(0, k): centres(objects) for k, objects in enumerate(ones.dark)},
+        panel=1.0,
     )
 
 

@@ -83,7 +83,7 @@ def figure_9(
         axes[0].set_xlabel(f"{CLASSES[said[k]]}, {p[k, said[k]]:.2f}", fontsize=8.5, labelpad=3)
         for ax, found in zip(axes[1:], maps[k].values(), strict=True):
             show_map(ax, found, percentile=99.5)
-            label = f"half of it: {half_area(found)[0]:.1%} of the area"
+            label = f"half: {half_area(found)[0]:.1%} of the area"
             ax.set_xlabel(label, fontsize=7.5, color="0.35", labelpad=3)
         if row == 0:
             for ax, title in zip(axes, [gallery.kind, *maps[k]], strict=True):

@@ -157,7 +157,7 @@ def image_grid(
         image_rows, image_columns: the rows and columns drawn as grey images in [0, 1].
         limits: ``{row: limit}`` for rows that share one fixed scale.
         percentile: a robust scale for the maps, see `signed_limit`.
-        annotate: write the largest ``|value|`` under each map, because the colours alone do not tell it.
+        annotate: write the largest ``|value|`` under each map, because the colours alone don't tell it.
         legend: add the shared scale under the grid.
         panel: width of one panel in inches.
 
@@ -210,7 +210,8 @@ def image_grid(
                 show_map(ax, values, limit=limits.get(r), percentile=percentile)
                 if annotate:
                     largest = np.abs(_plane(values, "attribution")).max()
-                    ax.set_xlabel(f"max |value| {largest:.2g}", fontsize=6.5, labelpad=2, color="#4a5560")
+                    word = "max |value|" if panel >= 1.2 else "max"
+                    ax.set_xlabel(f"{word} {largest:.2g}", fontsize=8.5, labelpad=2, color="#4a5560")
             for at_y, at_x in dots.get((r, c), ()):
                 ax.plot(at_x, at_y, "o", color=DOT, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
         y -= heights[r]
