@@ -11,6 +11,7 @@ from html import escape
 from typing import NamedTuple
 
 import matplotlib
+import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure as Plain
 from matplotlib.image import AxesImage
@@ -106,13 +107,23 @@ def _repacked(found: re.Match) -> str:
     if picture.mode == "RGBA" and picture.getextrema()[3][0] == 255:
         picture = picture.convert("RGB")
     photograph = picture.mode == "RGB" and picture.getcolors(256) is None
-    files = {} if photograph else {"png": _saved(picture.quantize(256), "PNG", optimize=True)}
+    files = {} if photograph else {"png": _saved(_as_palette(picture), "PNG", optimize=True)}
     if photograph or picture.width * picture.height > SMALL:
         files["webp"] = _saved(picture, "WEBP", quality=85, method=6)
     kind = min(files, key=lambda name: len(files[name]))
     if photograph or picture.height == 1:  # or the scale of colours: no squares
         rest = re.sub(r"image-rendering:[^;\"]+;?", "", rest)
     return f'<image xlink:href="data:image/{kind};base64,{b64encode(files[kind]).decode()}"{rest}/>'
+
+
+def _as_palette(picture: Image.Image) -> Image.Image:
+    """The same colours, up to 256 of them, to the bit (Pillow's ``quantize`` merges some); transparent ones as is."""
+    if picture.mode != "RGB":
+        return picture
+    colours, index = np.unique(np.asarray(picture).reshape(-1, 3), axis=0, return_inverse=True)
+    found = Image.frombytes("P", picture.size, index.astype(np.uint8).tobytes())
+    found.putpalette(colours.astype(np.uint8).tobytes())
+    return found
 
 
 def _saved(picture: Image.Image, kind: str, **options) -> bytes:
