@@ -102,7 +102,10 @@ def explain(
     title = f"{classes[number]}, {p[number]:.1%}"
     figure = picture_and_map(photo.shown, maps[0, 0].numpy(), title=title, by=f"{by}\n{what}")
     with atomic_write(out) as temporary:
-        figure.savefig(temporary, format=out.suffix.lower()[1:], dpi=130)
+        if out.suffix.lower() == ".svg":
+            Path(temporary).write_text(figure.svg(), "utf-8")
+        else:
+            figure.savefig(temporary, format=out.suffix.lower()[1:], dpi=160)
     say(f"wrote {out}")
 
 

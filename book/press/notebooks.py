@@ -7,7 +7,7 @@ import ast
 import copy
 import importlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,17 +59,41 @@ class Book:
 
 
 def labels_of(chapters: list[Chapter]) -> dict[str, tuple[str, Chapter]]:
-    """What each label stands for. Numbers are those of the built book: equations count in each page anew."""
+    """What each label stands for. Numbers are those of the built book: equations count in each page anew.
+
+    Raises:
+        ValueError: a label that is there already, or a figure without a name or a caption.
+    """
     found, numbers = {}, Counter()
     for chapter in chapters:
         numbers["equation"] = 0
-        for cell in (cell for cell in chapter.notebook.cells if cell.cell_type == "markdown"):
+        for cell in chapter.notebook.cells:
             with at(f"{chapter.file}, cell {cell.id}"):
-                for label, words in labels(cell.source, numbers):
+                is_text = cell.cell_type == "markdown"
+                for label, words in labels(cell.source, numbers) if is_text else figure_of(cell, numbers):
                     if label in found:
                         raise ValueError(f"expected a new label, got {label}, as in {found[label][1].file}")
                     found[label] = words, chapter
     return found
+
+
+def figure_of(cell, numbers: Counter) -> Iterator[tuple[str, str]]:
+    """The label of the figure that a cell draws, if it does, and what it is called in a sentence."""
+    figure = cell.metadata.get("mystnb", {}).get("figure")
+    if figure is not None:
+        if not (figure.get("name") and figure.get("caption")):
+            raise ValueError(f"expected a name and a caption of the figure, got {dict(figure)}")
+        numbers["figure"] += 1
+        yield figure.name, f"Fig. {numbers['figure']}"
+
+
+def with_captions(book: "Book", cells: list) -> Iterator:
+    """The cells, and after each that draws a figure its number and caption, which the metadata have."""
+    for cell in cells:
+        yield cell
+        if figure := cell.metadata.get("mystnb", {}).get("figure"):
+            text = f"**{book.words.labels[figure.name][0]}.** {figure.caption}"
+            yield new_markdown_cell(text, id=f"{cell.id[:56]}-caption")
 
 
 def checks_of(chapters: list[Chapter]) -> dict:
@@ -133,7 +157,7 @@ def reading(book: Book, chapter: Chapter, keep_outputs: bool = False):
     cells = [cell for cell in chapter.notebook.cells if part_of(cell) is None]
     if chapter.exercises:
         cells.insert(chapter.exercises[0].start, text_cell("exercises", chapter=chapter))
-    return finished(book, chapter, chapter.file, cells, keep_outputs)
+    return finished(book, chapter, chapter.file, list(with_captions(book, cells)), keep_outputs)
 
 
 def practice(book: Book, chapter: Chapter, solved: bool = False, notes: bool = False, links: bool = True):

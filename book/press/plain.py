@@ -145,7 +145,7 @@ class Plain:
             keys = [key.strip() for key in content.split(",")]
             cited.update(keys)
             return self.cite(keys)
-        if role in ("eq", "prf:ref"):
+        if role in ("eq", "prf:ref", "numref"):
             return self.refer(content, here)
         if role:
             raise ValueError(f"expected a role with a plain form, got {{{role}}}`{content}`")

@@ -95,3 +95,15 @@ def test_pictures_come_from_functions_that_exist(chapter):
     assert any(file.endswith("figures.py") for file, _ in calls), "no picture is drawn by a function of figures.py"
     for file, name in calls:
         assert name in sources.functions((ROOT / "book" / file).read_text("utf-8")), f"no {name} in {file}"
+
+
+@each
+def test_every_figure_has_a_number_a_caption_and_a_place_in_the_text(chapter):
+    pictures = [cell for cell in code(chapter) if "mystnb" in cell.metadata]
+    assert pictures
+    text = "\n".join(cell.source for cell in chapter.notebook.cells if cell.cell_type == "markdown")
+    for cell in pictures:
+        figure = cell.metadata.mystnb.figure
+        assert re.fullmatch(r"fig-[a-z0-9-]+", figure.name)
+        assert figure.caption.endswith(".") and figure.caption.count(". ") < 4
+        assert f"{{numref}}`{figure.name}`" in text, f"the text never refers to {figure.name}"

@@ -5,11 +5,11 @@ import textwrap
 from itertools import product
 
 import torch
-from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from torch import Tensor
 
 from icg_book.attribution_transfer.landscape import FEATURES, draw_ground, draw_path
+from icg_book.kit.drawing import Figure
 from icg_book.kit.intervals import mean_interval
 from icg_book.kit.tables import table
 from icg_book.scenarios.landscapes import KNOTS, LANDSCAPES
@@ -44,7 +44,7 @@ def _output(f, place) -> str:
 
 def cross_and_path(cross, x: Tensor) -> Figure:
     """The cross with the straight path from the origin to ``x`` ``(1, 2)``, and its outputs at the four corners."""
-    figure = Figure(figsize=(3.9, 3.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(3.9, 3.6), layout="constrained")
     ax = figure.add_subplot()
     draw_ground(ax, cross)
     x1, x2 = x[0].tolist()
@@ -59,7 +59,7 @@ def cross_and_path(cross, x: Tensor) -> Figure:
 
 def figure_2(cross, a: Tensor, b: Tensor) -> Figure:
     """Figure 2 of the paper: paths to ``a`` and ``b`` ``(1, 2)``, and what changes of one feature alone do at ``a``."""
-    figure = Figure(figsize=(8.8, 4.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 4.6), layout="constrained")
     grid = figure.add_gridspec(2, 2, width_ratios=(2.1, 1))
     main = figure.add_subplot(grid[:, 0])
     draw_ground(main, cross)
@@ -109,7 +109,7 @@ def table_1(paper: dict, ours: dict, exact: dict):
 
 def credit_moved(moved: dict[str, Tensor]) -> Figure:
     """Maps of the credit moved, ``(n, n)`` with x1 along the first dimension, by the landscape's key."""
-    figure = Figure(figsize=(8.8, 3.1), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 3.1), layout="constrained")
     axes = figure.subplots(1, len(moved), sharey=True)
     for ax, (key, values) in zip(axes, moved.items(), strict=True):
         drawn = ax.imshow(values.T, origin="lower", extent=(0, 1, 0, 1), cmap="Greys", vmin=0, vmax=1)

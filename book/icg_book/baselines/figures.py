@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import torch
 from IPython.display import HTML
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg.baselines import Baseline
 from icg.measures import mass_share
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import DOT, NEGATIVE, POSITIVE, image_grid
 from icg_book.kit.tables import table
 from icg_book.scenarios.glyphs import CLASSES, Glyphs
@@ -41,7 +41,7 @@ def with_and_without_plus(painted: Tensor, ink: Tensor, p: Tensor, p_erased: Ten
 
 def figure_1(cloud: Tensor, point: Tensor, starts: dict[str, Tensor]) -> Figure:
     """Figure 1 of the paper: data ``(M, 2)``, an input ``(1, 2)``, a panel for each baseline's starts ``(K, 2)``."""
-    figure = Figure(figsize=(9, 4.9), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 4.9), layout="constrained")
     panels = {"A: data and input": torch.zeros(0, 2), **starts}
     for ax, (name, begin) in zip(figure.subplots(2, 4).flat, panels.items(), strict=True):
         ax.scatter(*cloud.T, s=7, color="0.8", linewidths=0)
@@ -100,7 +100,7 @@ LINES = {
 
 def share_by_grey(greys: Tensor, shares: dict[str, Tensor], pixels: float) -> Figure:
     """Mean share of the credit on the sign against its grey; ``shares`` are ``(greys, signs)``, ``pixels`` its area."""
-    figure = Figure(figsize=(9, 3.1), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 3.1), layout="constrained")
     styles = ("solid", (0, (5, 2)), (0, (1, 1.2)))
     for ax, (title, lines) in zip(figure.subplots(1, 3, sharey=True), LINES.items(), strict=True):
         for (name, colour), style in zip(lines.items(), styles, strict=True):

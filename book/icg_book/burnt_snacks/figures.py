@@ -1,11 +1,11 @@
 """Figures, tables and summaries of the chapter on Burnt Snacks."""
 
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg_book.burnt_snacks.experiment import AUTHORS_ABSENCE, AUTHORS_COLUMNS, AUTHORS_DAMAGED, FIRST_ICG
 from icg_book.burnt_snacks.tracing import SquaresOnPath
 from icg_book.kit import ledger
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import image_grid
 from icg_book.kit.tables import table
 from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
@@ -53,6 +53,7 @@ def figure_4(ones: BurntSnacks, zeros: BurntSnacks, maps: dict[str, Tensor]):
         ["Input", *maps],
         ["A", "B", "C", "D (logit)", "E", "F", "G", "H (logit)"],
         dots={(0, k): centres(objects) for k, objects in enumerate(ones.dark)},
+        panel=1.0,
     )
 
 
@@ -61,7 +62,7 @@ def figure_4(ones: BurntSnacks, zeros: BurntSnacks, maps: dict[str, Tensor]):
 
 def two_paths(walks: dict[str, SquaresOnPath]):
     """A column for each path from black: lightness of its squares, the network's output, and who is credited."""
-    figure = Figure(figsize=(9, 6.2), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 6.2), layout="constrained")
     axes = figure.subplots(3, len(walks), sharex=True)
     for (top, middle, bottom), (title, walk) in zip(axes.T, walks.items(), strict=True):
         top.set_title(title, fontsize=11)
@@ -84,7 +85,7 @@ def two_paths(walks: dict[str, SquaresOnPath]):
 def along_certainty(certainty: Tensor, curves: dict[str, Tensor], labels: Tensor):
     """p(dark square) against the certainty ``(K,)`` of whole images: a panel with the curves ``(K, N)`` of each
     network, orange for images of class 1 (``labels``, ``(N,)``), blue for class 0; dotted, the right answers."""
-    figure = Figure(figsize=(8, 3.2), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots(1, len(curves), sharey=True)
     for ax, (title, p) in zip(axes, curves.items(), strict=True):
         for curve, label in zip(p.T, labels, strict=True):

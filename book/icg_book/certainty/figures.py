@@ -3,7 +3,6 @@
 import torch
 from IPython.display import HTML
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import FancyArrowPatch
 from torch import Tensor
@@ -11,6 +10,7 @@ from torch import Tensor
 from icg import damage
 from icg_book.certainty.claims import measured, more_on_black
 from icg_book.certainty.holes import FILLS
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import image_grid, show_image, show_map
 from icg_book.kit.tables import table
 from icg_book.scenarios.glyphs import CLASSES as SIGNS
@@ -29,7 +29,7 @@ def answers_to_fills(filled: Tensor, columns: int, answers: dict[str, Tensor], t
 
     ``answers`` are probabilities ``(5, 5)`` by network; ``truth`` ``(5,)`` are the counted shares.
     """
-    figure = Figure(figsize=(8.8, 3.7), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 3.7), layout="constrained")
     axes = figure.subplots(2, len(FILLS), height_ratios=(1.25, 1))
     for k, name in enumerate(FILLS):
         show_image(axes[0, k], filled[k, 0])
@@ -80,7 +80,7 @@ def distances_from_counted(judged: dict[str, dict[str, Tensor]]) -> str:
 def given_against_counted(judged: dict[str, dict[str, Tensor]]) -> Figure:
     """The probability given to each sign against its counted share, for three answers of ``judged`` (as above)."""
     chosen = (("certainty network", "16 px"), ("certainty network", "window"), ("ordinary, rest others", "window"))
-    figure = Figure(figsize=(8.8, 3.3), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 3.3), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
     for ax, (who, visible) in zip(axes, chosen, strict=True):
         found = judged[visible]
@@ -107,7 +107,7 @@ def correlations(sums: dict[str, Tensor], pairs: list[tuple[str, str]]) -> str:
 
 def credit_of_patches(pictures: Tensor, sums: dict[str, Tensor]) -> Figure:
     """Pictures ``(N, 1, 16, 16)`` and the credit of their nine patches ``(N, 9)`` by method."""
-    figure = Figure(figsize=(8.8, 1.95 * len(pictures)), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 1.95 * len(pictures)), layout="constrained")
     axes = figure.subplots(len(pictures), 1 + len(sums), squeeze=False)
     for row, picture in enumerate(pictures):
         show_image(axes[row, 0], picture[0])
@@ -137,7 +137,7 @@ def figure_3(
 
     ``ig`` and ``icg`` are maps ``(16, 16)``, all others ``(1, 1, 16, 16)``.
     """
-    figure = Figure(figsize=(WIDTH, HEIGHT), facecolor="white")
+    figure = Figure(figsize=(WIDTH, HEIGHT))
     for place, words in ((0.22, "training"), (0.74, "attribution")):
         figure.text(place, 0.965, words, ha="center", fontsize=11, weight="bold", color=INK)
     for place, words in ((0.8, "ordinary"), (0.33, "certainty (ICG)")):
@@ -224,7 +224,7 @@ def damage_extents(mean_of, parameter_of, extents: dict[str, Tensor]) -> Figure:
 
     ``mean_of`` and ``parameter_of`` map float64 tensors to tensors of the same shape.
     """
-    figure = Figure(figsize=(9, 3.2), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
     density, curve, histogram = figure.subplots(1, 3)
     colours = ("#6f7b87", "#8a429f", "#14606f")
     _densities(density)
@@ -413,7 +413,7 @@ ARM_COLOURS = "#1d2733 #6f7b87 #2467b0 #b4590a #8a429f #14606f #1d7f5f #c0392b #
 
 def learning_curves(arms: dict) -> Figure:
     """The share of wrong answers on undamaged pictures against training steps, with bands over the seeds."""
-    figure = Figure(figsize=(8.8, 3.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     colours = dict(zip(arms, ARM_COLOURS, strict=True))
     names = list(arms)

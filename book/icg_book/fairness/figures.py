@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from IPython.display import HTML
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg.fairness import MEASURES
@@ -21,9 +20,9 @@ from icg_book.fairness.findings import (
     scenarios,
     truth_of,
 )
-from icg_book.kit.figures import DOT, colour_bar, scrolling, show_image, show_map
+from icg_book.kit.drawing import Figure
+from icg_book.kit.figures import DOT, colour_bar, show_image, show_map
 from icg_book.kit.ledger import rows as ledger_rows
-from icg_book.kit.page.explorable import png_bytes
 from icg_book.kit.tables import table, with_interval
 from icg_book.scenarios.burnt_snacks import BurntSnacks, centres
 
@@ -56,7 +55,7 @@ STYLE = {
 
 def two_maps(snack: BurntSnacks, maps: dict[str, Tensor], p: float) -> Figure:
     """An image, its dark squares dotted, and beside it maps ``(1, 1, 50, 50)`` by name; ``p``: of a dark square."""
-    figure = Figure(figsize=(5.4, 2.35), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(5.4, 2.35), layout="constrained")
     axes = figure.subplot_mosaic(
         [["image", *maps], [".", *["bar"] * len(maps)]], height_ratios=[1, 0.05], width_ratios=[1] * (1 + len(maps))
     )
@@ -78,7 +77,7 @@ def divisions(players: list[str], fair: Tensor, shares: dict[str, Tensor]) -> HT
     Args:
         players: their names. fair: ``(1, n)``. shares: ``(1, n)`` by the name of the method.
     """
-    figure = Figure(figsize=(8, 0.9 + 0.52 * len(players)), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8, 0.9 + 0.52 * len(players)), layout="constrained")
     ax = figure.add_subplot()
     places = range(len(players))
     ax.barh(places, fair[0].tolist(), height=0.74, color="#d5dadf", edgecolor="#6d7780", label="due (fair)")
@@ -94,9 +93,8 @@ def divisions(players: list[str], fair: Tensor, shares: dict[str, Tensor]) -> HT
     ax.spines[["top", "right", "left"]].set_visible(False)
     figure.legend(*ax.get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False, fontsize=9.5)
     rows = (f"{who}: due {due:+.2f}" for who, due in zip(players, fair[0].tolist(), strict=True))
-    return scrolling(
-        png_bytes(figure), "Bars of what each object is due, with a mark for each method. " + "; ".join(rows)
-    )
+    figure.alt = "Bars of what each object is due, with a mark for each method. " + "; ".join(rows)
+    return figure
 
 
 def measured(fair: Tensor, shares: dict[str, Tensor]) -> HTML:
@@ -159,7 +157,7 @@ def distances(result: dict, output: str = "probability") -> HTML:
     methods = [method for method in STYLE if any(method in found for found in shown.values())]
     most = max([2, *(one["high"] for found in shown.values() for one in found.values())])
     least = max([LEAST, 0.7 * min([1, *(one["low"] for found in shown.values() for one in found.values())])])
-    figure = Figure(figsize=(8.8, 1.35 + 0.25 * len(methods)), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 1.35 + 0.25 * len(methods)), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, (name, found) in zip(axes, shown.items(), strict=True):
         for method, one in found.items():
@@ -183,12 +181,12 @@ def distances(result: dict, output: str = "probability") -> HTML:
     axes[0].set_ylim(len(methods) - 0.4, -0.6)
     figure.supxlabel("distance from fair, log axis (0 would be fair; dotted: a map of zeros)", fontsize=10)
     said = "; ".join(f"{name}: {next((m for m in found if m in PATHS), 'none')}" for name, found in shown.items())
-    return scrolling(
-        png_bytes(figure),
+    figure.alt = (
         f"Distance from a fair division of the {output}, one row for each method with its 95 % interval, one panel for "
         f"each scenario. The fairest path in each: {said}. The folded tables have the numbers, also of gradient, "
-        "SmoothGrad and random maps, which add up to nothing in particular.",
+        "SmoothGrad and random maps, which add up to nothing in particular."
     )
+    return figure
 
 
 def _ranked(rows: dict[str, dict]) -> dict[str, dict]:
@@ -214,7 +212,7 @@ def against_evaluations(result: dict, output: str = "probability") -> HTML:
     names = [name for name in NETWORK if curves(result, name, output)]
     if not names:
         return HTML("No curves were measured yet.")
-    figure = Figure(figsize=(8.8, 4.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.8, 4.6), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     lowest = 1.0
     for ax, name in zip(axes, names, strict=True):
@@ -246,11 +244,11 @@ def against_evaluations(result: dict, output: str = "probability") -> HTML:
     axes[0].set_ylabel("distance from fair", fontsize=10)
     labels = {label: handle for ax in axes for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)}
     figure.legend(labels.values(), labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9.5)
-    return scrolling(
-        png_bytes(figure),
+    figure.alt = (
         f"Distance from a fair division of the {output} against the number of evaluations, both on log axes; a panel "
-        f"for each of {', '.join(names)}, a curve with its 95 % band for each method. The list below says who leads.",
+        f"for each of {', '.join(names)}, a curve with its 95 % band for each method. The list below says who leads."
     )
+    return figure
 
 
 def credit_by_kind(result: dict, output: str = "probability") -> HTML:
@@ -321,7 +319,7 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
 
 def certainty_maps(maps: dict[str, Tensor]) -> Figure:
     """Certainties ``(1, 1, H, W)`` at which a method asks the network, by its name; black is 0, white is 1."""
-    figure = Figure(figsize=(6.2, 1.85), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(6.2, 1.85), layout="constrained")
     for ax, (name, found) in zip(figure.subplots(1, len(maps)), maps.items(), strict=True):
         show_image(ax, found[0, 0])
         ax.set_title(name, fontsize=10)

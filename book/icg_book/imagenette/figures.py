@@ -1,12 +1,9 @@
-"""The figures of this chapter. Those that hold photographs, or many columns, are packed for the page: few colours."""
+"""The figures of this chapter."""
 
-from io import BytesIO
 from pathlib import Path
 
 import torch
-from IPython.display import HTML, Image
-from matplotlib.figure import Figure
-from PIL import Image as Picture
+from IPython.display import HTML, SVG
 from torch import Tensor
 
 from icg.measures import mass_share
@@ -15,7 +12,7 @@ from icg_book.imagenette.findings import CHANGED, EG, ICG
 from icg_book.imagenette.gallery import Gallery, not_shown
 from icg_book.imagenette.localisation import half_area
 from icg_book.imagenette.networks import GATED, LARGE, NICK, SMALL, TWIN
-from icg_book.kit import figures
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import colour_bar, show_map
 from icg_book.kit.intervals import wilson
 from icg_book.scenarios.imagenette import CLASSES, COUNTS
@@ -37,20 +34,9 @@ STYLE = {
 # ---- pictures on the page -------------------------------------------------------------------------------------
 
 
-def few_colours(drawing: Figure | Path) -> Image:
-    """A figure, or a PNG file, with 256 colours: in true colour it would be twice as large."""
-    large, small = BytesIO(), BytesIO()
-    if isinstance(drawing, Figure):
-        drawing.savefig(large, format="png", dpi=100)
-    else:
-        large.write(Path(drawing).read_bytes())
-    Picture.open(large).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
-    return Image(small.getvalue())
-
-
-def scrolling(drawing: Figure, alt: str) -> HTML:
-    """The same for many columns: on a phone it scrolls instead of shrinking."""
-    return figures.scrolling(few_colours(drawing).data, alt)
+def file(path: Path) -> SVG:
+    """A drawing that is in a file."""
+    return SVG(filename=str(path))
 
 
 def _show_colours(ax, picture: Tensor) -> None:
@@ -63,17 +49,19 @@ def _show_colours(ax, picture: Tensor) -> None:
 # ---- photographs and their maps -------------------------------------------------------------------------------
 
 
-def photograph(gallery: Gallery, p: Tensor, k: int) -> Image:
+def photograph(gallery: Gallery, p: Tensor, k: int) -> Figure:
     """A picture of the gallery, with the class that the network names; ``p``: all their probabilities, ``(n, 10)``."""
-    figure = Figure(figsize=(3.2, 3.4), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(3.2, 3.4), layout="constrained")
     ax = figure.add_subplot()
     _show_colours(ax, gallery.pictures[k])
     said = p[k].argmax().item()
     ax.set_title(f"{gallery.kind}: {CLASSES[said]}, {p[k, said]:.3f}", fontsize=10)
-    return few_colours(figure)
+    return figure
 
 
-def figure_9(gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], numbers, width: float = 1.75) -> HTML:
+def figure_9(
+    gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], numbers, width: float = 1.75
+) -> Figure | HTML:
     """Rows of the paper's figure 9: each picture and its maps, or a note where there are none.
 
     Args:
@@ -86,7 +74,7 @@ def figure_9(gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], nu
     said = {k: p[k].argmax().item() for k in numbers}
     columns, n = 1 + len(maps[numbers[0]]), len(numbers)
     wide, high = columns * (width + 0.08) + 0.08, n * (width + 0.3) + 0.75
-    figure = Figure(figsize=(wide, high), facecolor="white")
+    figure = Figure(figsize=(wide, high))
     for row, k in enumerate(numbers):
         y = high - 0.3 - row * (width + 0.3) - width
         places = [(0.08 + column * (width + 0.08), y, width, width) for column in range(columns)]
@@ -95,7 +83,7 @@ def figure_9(gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], nu
         axes[0].set_xlabel(f"{CLASSES[said[k]]}, {p[k, said[k]]:.2f}", fontsize=8.5, labelpad=3)
         for ax, found in zip(axes[1:], maps[k].values(), strict=True):
             show_map(ax, found, percentile=99.5)
-            label = f"half of it: {half_area(found)[0]:.1%} of the area"
+            label = f"half: {half_area(found)[0]:.1%} of the area"
             ax.set_xlabel(label, fontsize=7.5, color="0.35", labelpad=3)
         if row == 0:
             for ax, title in zip(axes, [gallery.kind, *maps[k]], strict=True):
@@ -103,22 +91,22 @@ def figure_9(gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], nu
     bar = figure.add_axes((0.5 - 1.1 / wide, 0.27 / high, 2.2 / wide, 0.1 / high))
     colour_bar(bar)
     bar.set_xticks([-1, 0, 1], ["−99.5th percentile", "0", "+99.5th percentile"], fontsize=8)
-    return scrolling(
-        figure,
+    figure.alt = (
         f"Attribution maps beside their pictures, {', '.join(CLASSES[said[k]] for k in numbers)}: Integrated "
         "Certainty Gradients averaged over five noisy copies, raw and blurred, then Expected Gradients, if the "
-        "photographs are there, raw and blurred. Orange speaks for the class, blue against it.",
+        "photographs are there, raw and blurred. Orange speaks for the class, blue against it."
     )
+    return figure
 
 
-def bordered(picture: Tensor, said: int, maps: dict[str, Tensor], edge: Tensor) -> HTML:
+def bordered(picture: Tensor, said: int, maps: dict[str, Tensor], edge: Tensor) -> Figure:
     """A photograph with a border, and how much of each map's credit lies on it.
 
     Args:
         picture: ``(h, w, 3)`` uint8. said: the number of the class that the network names.
         maps: ``(1, 1, H, W)`` by their names. edge: where the border is, ``(1, 1, H, W)`` boolean.
     """
-    figure = Figure(figsize=(9, 2.4), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
     axes = figure.subplots(1, 1 + len(maps))
     _show_colours(axes[0], picture)
     axes[0].set_title("photograph", fontsize=10)
@@ -128,14 +116,14 @@ def bordered(picture: Tensor, said: int, maps: dict[str, Tensor], edge: Tensor) 
         ax.contour(edge[0, 0].float().numpy(), levels=[0.5], colors="#009e73", linewidths=1.2)
         ax.set_title(name, fontsize=10)
         ax.set_xlabel(f"{mass_share(found, edge).item():.1%} on the border", fontsize=8.5)
-    return scrolling(
-        figure,
+    figure.alt = (
         "A photograph with a black border and its maps by ICG and EG, raw and blurred; a green line surrounds the "
-        "border, and below each map stands the share of its absolute credit that lies on the border.",
+        "border, and below each map stands the share of its absolute credit that lies on the border."
     )
+    return figure
 
 
-def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: Tensor, p_smeared: Tensor) -> Image:
+def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: Tensor, p_smeared: Tensor) -> Figure:
     """A picture of which more and more is taken away: above its certainty, below its sharpness.
 
     Args:
@@ -144,7 +132,7 @@ def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: T
         smeared: the picture with these blocks blurred, ``(K, 3, H, W)``.
         p_hidden, p_smeared: the probability of the class without the certainty of the blocks, and blurred, ``(K,)``.
     """
-    figure = Figure(figsize=(7.6, 4.4), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.6, 4.4), layout="constrained")
     axes = figure.subplots(2, len(parts))
     for k, part in enumerate(parts):
         _show_colours(axes[0, k], values[0].permute(1, 2, 0))
@@ -157,7 +145,7 @@ def taken_away(values: Tensor, parts, gone: Tensor, smeared: Tensor, p_hidden: T
         axes[1, k].set_xlabel(f"p = {p_smeared[k]:.3f}", fontsize=9)
     axes[0, 0].set_ylabel("certainty taken", fontsize=10)
     axes[1, 0].set_ylabel("blurred", fontsize=10)
-    return few_colours(figure)
+    return figure
 
 
 # ---- curves ---------------------------------------------------------------------------------------------------
@@ -169,7 +157,7 @@ def learning_curves(cards: dict, paper: float) -> Figure:
     curves = {name: card["metrics"]["learning curve"]["steps"] for name, card in cards.items()}
     sides = sorted({point["size"] for curve in curves.values() for point in curve.values()})
     markers = dict(zip(sides, "os^Dv", strict=False))  # by the side of the photographs
-    figure = Figure(figsize=(8, 3.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
     ax = figure.add_subplot()
     for name, curve in curves.items():
         stages = cards[name]["training"]["stages"]
@@ -199,7 +187,7 @@ def accuracy_against_certainty(cards: dict) -> Figure:
         "another photograph": ("#1b7837", "lost to another photograph"),
     }
     rows, columns = (2, 2) if len(cards) == 4 else (1, len(cards))
-    figure = Figure(figsize=(2.2 + 2.9 * columns, 0.5 + 3 * rows), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(2.2 + 2.9 * columns, 0.5 + 3 * rows), layout="constrained")
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for ax, (name, card) in zip(axes, cards.items(), strict=True):
         found = card["metrics"]["accuracy against certainty"]
@@ -226,9 +214,9 @@ def _legend_below(figure: Figure, ax, ncols: int) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=ncols, frameon=False, fontsize=8.5)
 
 
-def deletion_and_insertion(name: str, result: dict) -> HTML:
+def deletion_and_insertion(name: str, result: dict) -> Figure:
     """Probability of the class while blocks are deleted or inserted, by certainty and by blurring."""
-    figure = Figure(figsize=(9, 6.4), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 6.4), layout="constrained")
     axes = figure.subplots(2, 2, sharey=True)
     for row, way in zip(axes, CURVES, strict=True):
         for ax, (kind, label) in zip(row, CHANGED.items(), strict=True):
@@ -238,11 +226,11 @@ def deletion_and_insertion(name: str, result: dict) -> HTML:
     for ax in axes[1]:
         ax.set_xlabel("share of the blocks")
     _legend_below(figure, axes[0, 0], ncols=5)
-    return scrolling(
-        figure,
+    figure.alt = (
         f"Four panels of curves for the {NICK[name]}, one line for each method: probability of the class while blocks "
-        "are deleted or inserted, by certainty and by blurring. The table below has the areas.",
+        "are deleted or inserted, by certainty and by blurring. The table below has the areas."
     )
+    return figure
 
 
 def _curves(ax, lines: dict[str, dict]) -> None:
@@ -257,9 +245,9 @@ def _curves(ax, lines: dict[str, dict]) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def forgetting(results: dict) -> HTML:
+def forgetting(results: dict) -> Figure:
     """Rank correlation with the first map while the network becomes random; a row for each network."""
-    figure = Figure(figsize=(9, 0.6 + 3.1 * len(results)), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 0.6 + 3.1 * len(results)), layout="constrained")
     axes = figure.subplots(len(results), 2, sharey=True, squeeze=False)
     for row, (name, result) in zip(axes, results.items(), strict=True):
         stages = result["settings"]["stages"]
@@ -275,8 +263,8 @@ def forgetting(results: dict) -> HTML:
             ax.set_xlabel("random from the head down to")
         row[0].set_ylabel("correlation with the first map")
     _legend_below(figure, axes[0, 0], ncols=4)
-    return scrolling(
-        figure,
+    figure.alt = (
         "Rank correlation of each method's map with its first map while the network's weights become random from the "
-        "head down to the front; signed values on the left, absolute values on the right. The list below has the ends.",
+        "head down to the front; signed values on the left, absolute values on the right. The list below has the ends."
     )
+    return figure

@@ -299,9 +299,9 @@ def _said(shot: Shot, p: Tensor, classes) -> str:
 
 
 def _shown_photograph(shot: Shot, p: Tensor, target: int, classes) -> str:
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
-    figure = Figure(figsize=(5.6, 2.5), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(5.6, 2.5), layout="constrained")
     axes = figure.subplot_mosaic([["photograph", "bars"]], width_ratios=(1, 1))
     bare(axes["photograph"]).imshow(shot.fine)
     bar_chart(axes["bars"], p, target, classes)
@@ -335,10 +335,10 @@ def _draw_map(axes, bar, result: Result, shot: Shot, *, view: str = "raw", over:
 
 
 def _shown_map(result: Result, shot: Shot, *, view: str, over: bool) -> str:
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     # Not left to matplotlib: the two maps stand beside one another and are to be equally large.
-    figure = Figure(figsize=(3.7, 4.2), facecolor="white")
+    figure = Figure(figsize=(3.7, 4.2))
     axes, bar = figure.add_axes((0.05, 0.125, 0.9, 0.8)), figure.add_axes((0.125, 0.07, 0.75, 0.022))
     _draw_map(axes, bar, result, shot, view=view, over=over)
     alt = f"Map by {result.title}. {result.text}"
@@ -359,12 +359,12 @@ def _in_book(model, shots: list[Shot], data, classes):
             "machine, and upload it.</p>"
         )
 
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     shot = shots[0]
     p = _probabilities(model, shot.values)
     target = int(p.argmax())
-    figure = Figure(figsize=(9.6, 3.0), facecolor="white")
+    figure = Figure(figsize=(9.6, 3.0))
     photograph, *maps = (figure.add_axes((0.01 + k * 0.248, 0.135, 0.235, 0.752)) for k in range(3))
     bare(photograph).imshow(shot.fine)
     photograph.set_title(shot.name, fontsize=9)

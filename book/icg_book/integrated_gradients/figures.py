@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 import icg
 from icg_book.integrated_gradients.alarm import SENSORS
 from icg_book.integrated_gradients.steps import RULES, STYLES
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import NEGATIVE, POSITIVE, image_grid
 from icg_book.scenarios.burnt_snacks import BurntSnacks
 from icg_book.scenarios.landscapes import Landscape
@@ -23,12 +23,15 @@ def three_answers(ringing: Callable[[Tensor], Tensor], fire: Tensor, slope: Tens
     with torch.no_grad():
         drops = ringing(fire) - ringing(fire * (1 - torch.eye(3)))  # a row for each sensor that is set to 0
     answers = {"what happens without it": drops, "gradient": slope, "Integrated Gradients": credit}
-    figure = Figure(figsize=(8.6, 2.7), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.6, 2.7), layout="constrained")
     for ax, (title, values) in zip(figure.subplots(1, 3, sharey=True), answers.items(), strict=True):
         ax.bar(SENSORS, values.tolist(), color=[FOR if v >= 0 else AGAINST for v in values], width=0.6)
+        for k, value in enumerate(values.tolist()):  # or what is nearly 0 looks as if it were missing
+            text = f"{value:+.2f}".replace("-", "−") if abs(value) >= 0.005 else "0.00"
+            ax.annotate(text, (k, max(value, 0)), (0, 3), textcoords="offset points", ha="center", fontsize=9)
         ax.axhline(0, color="0.6", linewidth=0.8)
         ax.set_title(title, fontsize=10)
-        ax.set_ylim(-0.1, 1.1)
+        ax.set_ylim(-0.1, 1.15)
         ax.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("change of p(ring)")
     return figure
@@ -36,7 +39,7 @@ def three_answers(ringing: Callable[[Tensor], Tensor], fire: Tensor, slope: Tens
 
 def on_the_way(alpha: Tensor, output: Tensor, rates: Tensor, credit: Tensor) -> Figure:
     """The output at ``alpha``, both ``(A,)``, and distance times gradient of each sensor, ``(A, 3)``, with its area."""
-    figure = Figure(figsize=(8.6, 2.8), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.6, 2.8), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(alpha, output.detach(), color="black")
     left.set_title("p(ring) on the way", fontsize=10)
@@ -66,7 +69,7 @@ def gaps_by_steps(gaps: Gaps, cases: Cases, fire: Tensor) -> Figure:
     """Above, each case's slope on the way to the fire ``(1, 3)``; below, the mean size of the gap for each rule."""
     counts = sorted({n for *_, n in gaps})
     alpha = torch.linspace(0, 1, 401, dtype=torch.float64)
-    figure = Figure(figsize=(9, 5.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 5.6), layout="constrained")
     axes = figure.subplots(2, 3, height_ratios=[2, 3])
     for (top, bottom), (case, (network, output)) in zip(axes.T, cases.items(), strict=True):
         slopes = icg.gradient(network, alpha[:, None] * fire, target=1, output=output)
@@ -133,7 +136,7 @@ def staircases(landscape: Landscape, end: Tensor) -> Figure:
     grid = torch.linspace(0, 1, 201)
     ground = landscape(torch.cartesian_prod(grid, grid)).view(201, 201).T
     seeded = torch.Generator().manual_seed(2)
-    figure = Figure(figsize=(9, 2.75), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 2.75), layout="constrained")
     for ax, m in zip(figure.subplots(1, 4, sharey=True), (1, 4, 16, 256), strict=True):
         ax.imshow(ground, origin="lower", extent=(0, 1, 0, 1), cmap="Greys", vmax=1.6)
         for k in range({1: 2, 256: 1}.get(m, 4)):
@@ -154,7 +157,7 @@ def staircases(landscape: Landscape, end: Tensor) -> Figure:
 
 def credit_by_pieces(pieces: list[int], credits: dict[str, list[float]], limits: dict[str, float]) -> Figure:
     """A panel for each function: the credit of its first feature against the number of pieces, and its limit."""
-    figure = Figure(figsize=(8.6, 2.9), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8.6, 2.9), layout="constrained")
     for ax, (name, values) in zip(figure.subplots(1, len(credits)), credits.items(), strict=True):
         limit, start = limits[name], values[0]
         ax.axhline(limit, color=FOR, linestyle="--")

@@ -9,9 +9,7 @@ The explorables draw with the same 255 colours (`signed_lut`): this file is the 
 matplotlib is imported inside the functions, which keeps ``import icg_book.kit.figures`` quick.
 """
 
-from base64 import b64encode
 from functools import cache
-from html import escape
 
 import numpy as np
 
@@ -159,14 +157,14 @@ def image_grid(
         image_rows, image_columns: the rows and columns drawn as grey images in [0, 1].
         limits: ``{row: limit}`` for rows that share one fixed scale.
         percentile: a robust scale for the maps, see `signed_limit`.
-        annotate: write the largest ``|value|`` under each map, because the colours alone do not tell it.
+        annotate: write the largest ``|value|`` under each map, because the colours alone don't tell it.
         legend: add the shared scale under the grid.
         panel: width of one panel in inches.
 
     Returns:
         The matplotlib figure (white on any page); not shown, and unknown to pyplot.
     """
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     rows = [list(row) for row in rows]
     if not rows or not rows[0]:
@@ -190,7 +188,7 @@ def image_grid(
     heights = [tall + (0.17 if annotate and r not in image_rows else 0.0) + gap for r in range(n_rows)]
     width = left + right + n_columns * panel + (n_columns - 1) * gap
     height = top + bottom + sum(heights)
-    figure = Figure(figsize=(width, height), facecolor="white")
+    figure = Figure(figsize=(width, height))
 
     y = height - top
     for r, row in enumerate(rows):
@@ -212,7 +210,8 @@ def image_grid(
                 show_map(ax, values, limit=limits.get(r), percentile=percentile)
                 if annotate:
                     largest = np.abs(_plane(values, "attribution")).max()
-                    ax.set_xlabel(f"max |value| {largest:.2g}", fontsize=6.5, labelpad=2, color="#4a5560")
+                    word = "max |value|" if panel >= 1.2 else "max"
+                    ax.set_xlabel(f"{word} {largest:.2g}", fontsize=8.5, labelpad=2, color="#4a5560")
             for at_y, at_x in dots.get((r, c), ()):
                 ax.plot(at_x, at_y, "o", color=DOT, markersize=4.5, markeredgecolor="white", markeredgewidth=0.8)
         y -= heights[r]
@@ -221,22 +220,3 @@ def image_grid(
         middle = left + (width - left - right - bar) / 2
         colour_bar(figure.add_axes((middle / width, 0.3 / height, bar / width, 0.09 / height)))
     return figure
-
-
-def scrolling(png: bytes, alt: str, least: int = 620):
-    """A picture that scrolls sideways where the page is narrower than ``least`` pixels, instead of shrinking.
-
-    Args:
-        png: of a figure, as :func:`icg_book.kit.page.explorable.png_bytes` makes it. alt: what it shows, in words.
-
-    Returns:
-        ``IPython.display.HTML``.
-    """
-    from IPython.display import HTML
-
-    style = f"display: block; min-width: {least}px; width: 100%; background: white"
-    data = b64encode(png).decode()
-    return HTML(
-        "<div style='overflow-x: auto' tabindex='0'>"  # which the arrow keys scroll, then
-        f"<img src='data:image/png;base64,{data}' alt='{escape(alt)}' style='{style}'></div>"
-    )

@@ -11,7 +11,7 @@ from icg.certainty import join
 from icg_book.kit import contenders
 from icg_book.kit.colab import colab
 from icg_book.kit.contenders import BASELINES, NAMES, OFFERED, find, told
-from icg_book.kit.page.explorable import png_bytes
+from icg_book.kit.drawing import sizes
 
 # The methods and the baselines that need other images.
 FROM_DATA = [method.name for method in OFFERED if method.data and not method.baseline]
@@ -159,12 +159,15 @@ def shown(figure, alt: str, caption: str = ""):
     """A figure as HTML with alt text; ``caption`` is HTML."""
     from IPython.display import HTML
 
-    source = base64.b64encode(png_bytes(figure)).decode()
+    picture = figure.svg()
+    source, size = base64.b64encode(picture.encode()).decode(), sizes(picture)
     # The book's dark theme puts outputs on a light plate: text there takes the plate's colour.
     caption = caption and f'<figcaption style="color: inherit">{caption}</figcaption>'
+    style = f"width: {size.width:.0f}px; max-width: max(100%, {size.least:.0f}px)"  # on a phone it scrolls
     return HTML(
-        f'<figure style="margin: 0"><img alt="{html.escape(alt)}" src="data:image/png;base64,{source}" '
-        f'style="max-width: 100%">{caption}</figure>'
+        f'<figure style="margin: 0"><div style="overflow-x: auto" tabindex="0">'
+        f'<img alt="{html.escape(alt)}" src="data:image/svg+xml;base64,{source}" style="{style}"></div>'
+        f"{caption}</figure>"
     )
 
 

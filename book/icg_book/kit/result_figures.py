@@ -27,7 +27,7 @@ def picture(image: Tensor, attribution: Tensor, title: str, bars=None):
         image, attribution: ``(1, H, W)``.
         bars: class probabilities ``(K,)`` and the number of the class that is explained, for a chart beside the map.
     """
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     height, width = image.shape[1:]
     if width > 1.5 * height:  # below one another
@@ -38,7 +38,7 @@ def picture(image: Tensor, attribution: Tensor, title: str, bars=None):
     if bars is not None:
         mosaic = [[*row, "bars" if row != mosaic[-1] else "."] for row in mosaic]
         widths, size = [*widths, 2.4 / size[0] * len(widths)], (size[0] + 2.4, size[1])
-    figure = Figure(figsize=size, facecolor="white", layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplot_mosaic(mosaic, height_ratios=heights, width_ratios=widths)
     show_image(axes["input"], image[0])
     axes["input"].set_title("input", fontsize=10)
@@ -56,13 +56,13 @@ def picture_and_map(shown: np.ndarray, attribution: np.ndarray, *, title: str, b
     Args:
         shown: ``(h, w, 3)`` or ``(h, w)`` uint8. attribution: ``(H, W)`` of the same part of the picture.
     """
-    from matplotlib.figure import Figure
+    from icg_book.kit.drawing import Figure
 
     h, w = shown.shape[:2]
     panel = 3.3
     beside = w <= 1.5 * h
     size = (3 * panel, panel * h / w + 1.0) if beside else (1.6 * panel, 3 * (1.6 * panel * h / w + 0.3) + 0.7)
-    figure = Figure(figsize=size, facecolor="white", layout="constrained")
+    figure = Figure(figsize=size, layout="constrained")
     if beside:
         mosaic, heights = [["picture", "map", "both"], [".", "bar", "."]], (1, 0.045)
     else:

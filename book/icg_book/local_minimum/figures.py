@@ -1,9 +1,9 @@
 """Figures and tables of the chapter on Local Minimum."""
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from icg_book.kit.drawing import Figure
 from icg_book.kit.tables import table, with_interval
 from icg_book.local_minimum.experiment import METHODS
 from icg_book.local_minimum.findings import MEASURES
@@ -14,7 +14,7 @@ ORANGE, BLUE, DARK, GREEN, PURPLE = "#c6670f", "#2064c4", "#1d2733", "#1b7837", 
 
 def _sized(width: float, height: float, rows: int = 1, columns: int = 1, **shared):
     """A white figure of so many inches, and its axes."""
-    figure = Figure(figsize=(width, height), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots(rows, columns, **shared)
 
 
@@ -255,6 +255,7 @@ def comparison(result: dict):
         for c, (reference, methods) in enumerate(references.items()):
             ax = axes[r, c]
             _dots_with_intervals(ax, [methods.get(method, {}).get(measure) for method in METHODS])
+            ax.set_xlim(left=0)
             if r == 0:
                 ax.set_title(f"to {reference}", fontsize=10)
             if r == len(MEASURES) - 1 or c == 0:
@@ -289,7 +290,8 @@ def beside_the_boundary(levels: Tensor, bshap: Tensor, icg: list[float], boundar
             ax.annotate(words, (x, 1), (3, -11), **small)
         ax.margins(y=0.2)
         ax.set_xticks([0.49, 0.5, 0.51])
-        ax.set_title(title, fontsize=10)
+        begins = ax.get_ylim()[0]
+        ax.set_title(f"{title}\n(axis begins at {begins:.2f})" if begins > 0.05 else f"{title}\n", fontsize=10)
     axes[1].set_xlabel("baseline, the same for every component")
     axes[0].legend(fontsize=8.5, loc="lower left")
     return figure

@@ -9,10 +9,10 @@ import html
 from collections.abc import Mapping, Sequence
 
 import torch
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg.measures import probabilities
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import colour_bar, show_image, show_map, signed_cmap
 from icg_book.kit.tables import framed, table, with_interval
 from icg_book.mnist.digits import Collection
@@ -68,7 +68,7 @@ def panels(
     above, below = 0.1 + 0.17 * lines, 0.22
     wide = columns * (width + 0.12) + 0.12
     high = n_rows * (above + tall + below) + 0.42 * bar
-    figure = Figure(figsize=(wide, high), facecolor="white")
+    figure = Figure(figsize=(wide, high))
     for k, item in enumerate(items):
         if item is None:
             continue
@@ -160,7 +160,7 @@ def accuracy_table(cards: dict):
 
 def figure_8(curves: dict) -> Figure:
     """Figure 8: test loss and accuracy during training, with damage and without, and how many times longer it takes."""
-    figure = Figure(figsize=(9, 3.5), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
     axes = figure.subplots(1, 3)
     for ax, measure in zip(axes, ("loss", "accuracy"), strict=False):
         _learning_curves(ax, curves, measure)
@@ -189,7 +189,7 @@ def _slowdown(ax, curves: dict) -> None:
         at, mean, low, high = slowdown_points(curves, measure)
         bars = torch.stack([mean - low, high - mean]).numpy()  # matplotlib 3.8 takes no tensor here
         style = {"fmt": "o", "markersize": 3.5, "color": colour, "elinewidth": 1}
-        ax.errorbar(at, mean, bars, label=f"same {measure}", **style)
+        ax.errorbar(at, mean, bars, label=f"same {measure}, with interval", **style)
     ax.axhline(curves["paper"]["slowdown"], color="0.45", linestyle="--", lw=1)
     ax.set(xscale="log", xlabel="batches of the plain network", title="slowdown")
     ax.set(yscale="log", ylim=(0.8, 16))
@@ -211,7 +211,7 @@ def figure_10(model, image: Tensor, maps: Mapping[str, Tensor | None], mean: Ten
 
 def ten_questions(maps: Mapping[str, Tensor]) -> Figure:
     """Maps ``(10, H, W)`` of all classes by two methods, one above the other; one scale for each method."""
-    figure = Figure(figsize=(7.6, 6.8), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.6, 6.8), layout="constrained")
     axes = figure.subplots(4, 5)
     for row, (name, found) in enumerate(maps.items()):
         limit = found.abs().max().item()
@@ -279,7 +279,7 @@ def agreement_matrix(result: dict) -> Figure:
     names = [name for name in order if name in found["methods"]]
     index = torch.tensor([found["methods"].index(name) for name in names])
     matrix = torch.tensor(found["mean"])[index][:, index]
-    figure = Figure(figsize=(7.4, 5.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.4, 5.6), layout="constrained")
     ax = figure.add_subplot()
     ax.imshow(matrix.numpy(), cmap=signed_cmap(), vmin=-1, vmax=1)
     for i, row in enumerate(matrix.tolist()):
@@ -302,7 +302,7 @@ def taken_away(image: Tensor, taken: Tensor, flipped: Tensor, p: Mapping[str, Te
         taken: ``(K, 1, H, W)`` bool, the pixels that are missing in each column. flipped: the image without them.
         p: by names of :data:`icg_book.mnist.measured.CHANGES`, the probabilities ``(K,)`` of the class ``target``.
     """
-    figure = Figure(figsize=(7.6, 4.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.6, 4.6), layout="constrained")
     axes = figure.subplots(2, len(taken))
     for k, gone in enumerate(taken[:, 0]):
         show_image(axes[0, k], flipped[k])
@@ -321,7 +321,7 @@ def taken_away(image: Tensor, taken: Tensor, flipped: Tensor, p: Mapping[str, Te
 def deletion_and_insertion(result: dict) -> Figure:
     """Probability of the class while pixels are deleted or inserted, for every method, with intervals."""
     methods = result["mnist"]["methods"]
-    figure = Figure(figsize=(9, 6.4), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 6.4), layout="constrained")
     axes = figure.subplots(2, 2, sharey=True)
     for way, row in zip(("deletion", "insertion"), axes, strict=True):
         for ax, (change, label) in zip(row, CHANGES.items(), strict=True):
@@ -368,15 +368,17 @@ def areas_table(result: dict):
 
 def accuracy_by_column(cards: dict) -> Figure:
     """Accuracy in Space against the column of the digit's left edge, with certainty and without."""
-    figure = Figure(figsize=(7.6, 3.0), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.6, 3.0), layout="constrained")
     ax = figure.add_subplot()
     ax.axvspan(1, 5, color=INK, alpha=0.12, linewidth=0, label="seen in training")
     labels = {"with certainty": "#c6670f", "plain twin": "#2064c4"}
     for name, (label, colour) in zip(NETWORKS[2:], labels.items(), strict=True):
         found = cards[name]["metrics"]["accuracy against column"]
         ax.plot(found["column"], found["accuracy"], ".-", color=colour, lw=1.2, label=label)
-    ax.set(xlabel="column of the digit's left edge", ylabel="accuracy", xlim=(-0.5, 36.5))
-    ax.legend(fontsize=9, frameon=False)
+    ax.set(xlabel="column of the digit's left edge", ylabel="accuracy\n(axis begins at 90 %)")
+    ax.set(xlim=(-0.5, 36.5), ylim=(0.9, 1))
+    ax.set_yticks([0.9, 0.92, 0.94, 0.96, 0.98, 1], ["90 %", "92 %", "94 %", "96 %", "98 %", "100 %"])
+    ax.legend(fontsize=9, frameon=False, loc="lower right")
     return figure
 
 

@@ -1,8 +1,8 @@
 """Figures of the chapter on a network of one's own."""
 
-from matplotlib.figure import Figure
 from torch import Tensor
 
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import bare, colour_bar, show_map, signed_limit
 from icg_book.scenarios.photographs import CLASSES
 
@@ -18,7 +18,7 @@ def _picture(ax, values: Tensor):
 def samples(pictures) -> Figure:
     """One training picture of each class, :class:`icg_book.own_network.folder.Pictures`."""
     shown = range(min(MOST, len(pictures.classes)))
-    figure = Figure(figsize=(7.2, 7.2 / len(shown) + 0.35), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.2, 7.2 / len(shown) + 0.35), layout="constrained")
     for ax, label in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         number = int((pictures.labels == label).nonzero()[0])
         bare(ax).imshow(pictures.images[number].numpy(), interpolation="nearest")
@@ -34,7 +34,7 @@ def learnt(
     Args:
         accuracy: at each of the certainties. said: probabilities ``(K,)`` at certainty 0. prior: frequencies ``(K,)``.
     """
-    figure = Figure(figsize=(7.2, 2.7), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name, values in accuracy.items():
         left.plot(certainties, values, "o-", color=COLOURS[name], markersize=4, label=name)
@@ -59,7 +59,7 @@ def learnt(
 def maps(values: Tensor, found: Tensor, titles: list[str]) -> Figure:
     """Pictures ``(n, 3, H, W)`` above their maps ``(n, H, W)``, each with its own scale."""
     n = len(values)
-    figure = Figure(figsize=(7.2, 2 * 7.2 / n + 0.75), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.2, 2 * 7.2 / n + 0.75), layout="constrained")
     grid = figure.subplot_mosaic(
         [[f"p{k}" for k in range(n)], [f"m{k}" for k in range(n)], ["bar"] * n], height_ratios=[1, 1, 0.07]
     )
@@ -78,7 +78,7 @@ def architectures(shown: Tensor, found: dict[str, Tensor], says: dict[str, Tenso
         shown: ``(n, S, S, 3)`` uint8. found: maps ``(n, h, w)`` by network. says: probabilities ``(n, K)`` by network.
     """
     n, width = len(shown), 7.2 / (1 + len(found))
-    figure = Figure(figsize=(7.2, n * (width + 0.3) + 0.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(7.2, n * (width + 0.3) + 0.6), layout="constrained")
     names = ["photograph", *found]
     grid = figure.subplot_mosaic(
         [*([f"{name} {k}" for name in names] for k in range(n)), ["bar"] * len(names)],

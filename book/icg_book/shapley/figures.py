@@ -6,10 +6,10 @@ from math import factorial, floor, log10
 
 import torch
 from IPython.display import HTML
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from icg.shapley import shapley_values
+from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import DOT, NEGATIVE, POSITIVE
 from icg_book.kit.tables import table
 from icg_book.scenarios.games import Game
@@ -30,7 +30,7 @@ OWNED = {"gloves": ("one glove each", (1 / 3, 1 / 3, 1 / 3)), "majority": ("49, 
 
 def owned_and_fair_shares(games: list[Game], fair: dict[str, Tensor]) -> Figure:
     """Bars for each game in ``OWNED``: what its players own, and their Shapley values, ``(3,)`` by the game's name."""
-    figure = Figure(figsize=(8, 3.1), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(8, 3.1), layout="constrained")
     for ax, game in zip(figure.subplots(1, len(games), sharey=True), games, strict=True):
         title, owned = OWNED[game.name]
         for shift, values, colour, label in (
@@ -101,7 +101,7 @@ def credits_text(found: dict[str, Tensor]) -> str:
 
 def figure_6(landscape: Landscape, point: tuple[float, float]) -> Figure:
     """Figure 6 of the paper on a landscape with its baseline at (0, 0): where BShap, IG and SHAP look at it."""
-    figure = Figure(figsize=(9, 3.3), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 3.3), layout="constrained")
     corners, line, lines = figure.subplots(1, 3)
     x1, x2 = point
     thick = {"color": DOT, "linewidth": 3.5, "solid_capstyle": "round", "alpha": 0.9}
@@ -157,16 +157,17 @@ def _rms(values: Tensor) -> float:
 
 def sampling_errors(runs: Runs, truth: Tensor) -> Figure:
     """Estimates from 256 orderings beside the truth ``(n,)``; actual and reported errors against the orderings."""
-    figure = Figure(figsize=(9, 3.6), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
     order = truth.argsort()
     estimate, error = (part[order] for part in runs[False, 256])
     at = torch.arange(len(truth))
-    left.errorbar(at, estimate, 2 * error, fmt="o", markersize=3.5, color=GREY, elinewidth=1)
+    label = "estimate, ± 2 standard errors"
+    left.errorbar(at, estimate, 2 * error, fmt="o", markersize=3.5, color=GREY, elinewidth=1, label=label)
     left.plot(at, truth[order], color=ORANGE, linewidth=2, label="closed form")
-    left.set_title("256 orderings, bars of two standard errors", fontsize=10.5)
+    left.set_title("estimates from 256 orderings", fontsize=10.5)
     left.set(xlabel="planes, from small to large", ylabel="share of the cost")
-    left.legend(frameon=False, fontsize=9)
+    left.legend(frameon=False, fontsize=9, loc="upper left")
     for antithetic, colour, label in (
         (False, GREY, "independent orderings"),
         (True, BLUE, "pairs: an ordering and its reverse"),

@@ -11,15 +11,6 @@ from icg_book.fairness.findings import SAMPLING
 from icg_book.scenarios import burnt_snacks
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that became pictures."""
-    found = []
-    as_png = figures.png_bytes
-    monkeypatch.setattr(figures, "png_bytes", lambda figure: found.append(figure) or as_png(figure))
-    return found
-
-
 def cells(html):
     """A table's rows, as texts."""
     rows = re.findall(r"<tr.*?</tr>", html, re.S)
@@ -38,14 +29,14 @@ def test_two_maps_show_the_image_its_dark_squares_and_the_probability():
     assert len(image.lines) == 3
 
 
-def test_divisions_put_a_mark_for_each_method_on_each_player(drawn):
+def test_divisions_put_a_mark_for_each_method_on_each_player():
     fair, shares = torch.tensor([[0.5, -0.25]]), {"AGN": torch.zeros(1, 2), "ICG": torch.tensor([[0.4, -0.1]])}
-    made_html = figures.divisions(["dark square", "the rest"], fair, shares)
-    (ax,) = drawn[0].axes
+    figure = figures.divisions(["dark square", "the rest"], fair, shares)
+    (ax,) = figure.axes
     assert [bar.get_width() for bar in ax.patches] == [0.5, -0.25]
     marks = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
     assert marks["AGN"] == [0, 0] and marks["ICG"] == pytest.approx([0.4, -0.1])
-    assert "dark square: due +0.50; the rest: due -0.25" in made_html.data
+    assert "dark square: due +0.50; the rest: due -0.25" in figure.alt
 
 
 def test_the_measures_of_one_image():
@@ -69,9 +60,10 @@ def test_paths_and_games_stand_side_by_side_and_logits_are_folded():
     assert "path and truth: distance" in words(head)[4] and "path and truth: correlation" in words(cells(second)[0])[4]
 
 
-def test_a_panel_for_each_scenario_and_a_ring_around_its_fairest_path(drawn):
-    html = figures.distances(made()).data
-    axes = drawn[0].axes
+def test_a_panel_for_each_scenario_and_a_ring_around_its_fairest_path():
+    figure = figures.distances(made())
+    html = figure.alt
+    axes = figure.axes
     assert [ax.get_title() for ax in axes] == ["Burnt Snacks", "MNIST"]
     labels = [text.get_text() for text in axes[0].get_yticklabels()]
     assert labels == ["block-wise", "random-path", "ICG", "EG", "zero IG", "AGN", SAMPLING]
@@ -81,37 +73,35 @@ def test_a_panel_for_each_scenario_and_a_ring_around_its_fairest_path(drawn):
     assert "Burnt Snacks: block-wise; MNIST: block-wise" in html
 
 
-def test_the_shade_is_the_yardsticks_own_error(drawn):
-    figures.distances(made())
-    assert [round(ax.patches[0].get_x() + ax.patches[0].get_width(), 3) for ax in drawn[0].axes] == [0.007, 0.12]
+def test_the_shade_is_the_yardsticks_own_error():
+    axes = figures.distances(made()).axes
+    assert [round(ax.patches[0].get_x() + ax.patches[0].get_width(), 3) for ax in axes] == [0.007, 0.12]
 
 
-def test_a_curve_for_each_method_and_scenario(drawn):
+def test_a_curve_for_each_method_and_scenario():
     result = made()
-    figures.against_evaluations(result)
-    snacks, mnist = drawn[0].axes
+    snacks, mnist = figures.against_evaluations(result).axes
     curves = {line.get_label(): line for line in mnist.lines if not line.get_label().startswith("_")}
     assert set(curves) == {"block-wise", "random-path", "ICG", "EG", "AGN", "zero IG", SAMPLING}
     assert curves[SAMPLING].get_ydata().tolist() == pytest.approx([0.4, 0.2, 0.1])
     assert snacks.get_xscale() == snacks.get_yscale() == "log"
     assert [text.get_text() for text in snacks.get_xticklabels()] == ["16", "64", "256"]
     result["curves"][0]["distance"][0] = around(None)  # a point that was not measured is left out
-    figures.against_evaluations(result)
-    left = {line.get_label(): line for line in drawn[1].axes[0].lines}
+    left = {line.get_label(): line for line in figures.against_evaluations(result).axes[0].lines}
     assert len(left[result["curves"][0]["method"]].get_xdata()) == 2
 
 
-def test_without_curves_there_is_a_note_and_no_figure(drawn):
-    assert "No curves" in figures.against_evaluations(made() | {"curves": []}).data and not drawn
+def test_without_curves_there_is_a_note_and_no_figure():
+    assert "No curves" in figures.against_evaluations(made() | {"curves": []}).data
 
 
-def test_every_distance_is_inside_of_its_panel_but_of_maps_that_add_up_to_nothing_in_particular(drawn):
+def test_every_distance_is_inside_of_its_panel_but_of_maps_that_add_up_to_nothing_in_particular():
     result = made()
     result["rows"] += [row("MNIST", "random", 80.0), row("MNIST", "gradient", 0.001), row("MNIST", "SIG", 9.0)]
-    figures.distances(result)
-    labels = [text.get_text() for text in drawn[0].axes[0].get_yticklabels()]
+    axes = figures.distances(result).axes
+    labels = [text.get_text() for text in axes[0].get_yticklabels()]
     assert "SIG" in labels and not {"random", "gradient"} & set(labels)
-    assert all(9 < ax.get_xlim()[1] < 80 for ax in drawn[0].axes)
+    assert all(9 < ax.get_xlim()[1] < 80 for ax in axes)
 
 
 def test_credit_by_kind_begins_with_what_is_due():

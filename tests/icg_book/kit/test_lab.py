@@ -134,7 +134,7 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(model, images, d
     assert {tag for tag, _ in tags} == {"figure", "img", "figcaption", "a"}  # no input, select, button, script
     (picture,) = (attributes for tag, attributes in tags if tag == "img")
     assert NAMES[0] in picture["alt"]
-    assert base64.b64decode(picture["src"].removeprefix("data:image/png;base64,"))[:4] == b"\x89PNG"
+    assert base64.b64decode(picture["src"].removeprefix("data:image/svg+xml;base64,"))[:5] == b"<svg "
     (link,) = (attributes["href"] for tag, attributes in tags if tag == "a")
     assert link == lab.colab_link("burnt_snacks")
 
