@@ -356,8 +356,8 @@ def training_compared(arms: dict) -> HTML:
     }
     return dots(
         panels,
-        f"Recipes of training, {_n_seeds(arms)} seeds each. Absence and neutrality: 0 is perfect. No dot: the level was "
-        "never reached.",
+        f"Recipes of training, {_n_seeds(arms)} seeds each. Absence and neutrality: 0 is perfect. No dot: the level "
+        "was never reached.",
         bars="95 % intervals over seeds",
         tables=[training_table(arms)],
         label="All numbers: accuracy, absence, neutrality, speed",

@@ -131,6 +131,9 @@ def _panel(title: str, panel: Panel, marks: dict, strong: Collection[str]) -> st
     places = {v: LEFT + (RIGHT - LEFT) * (min(v, high) - low) / (high - low) for v in numbers}
     ticks = [t for t in MaxNLocator(4).tick_values(low, high) if low - 1e-9 <= t <= high + 1e-9]
     tall, picture = ROW * len(panel.rows), ""
+    shown = list(
+        dict.fromkeys(name for row in panel.rows.values() for name in row)
+    )  # of all series those of this panel
     for t in ticks:
         x = LEFT + (RIGHT - LEFT) * (t - low) / (high - low)
         zero = abs(t) < 1e-12
@@ -142,11 +145,10 @@ def _panel(title: str, panel: Panel, marks: dict, strong: Collection[str]) -> st
         for series, found in row.items():
             if values := _values(found):
                 colour, shape, hollow = marks[series]
-                shown = list(marks)
                 y = ROW * (k + 0.5) + (shown.index(series) - (len(shown) - 1) / 2) * min(7, 15 / len(shown))
                 picture += f"<g><title>{escape(_said(name, series, values, panel.form))}</title>"
                 if values[0] > high:
-                    x = RIGHT - 24 * (len(marks) - 1 - shown.index(series))  # beside one another
+                    x = RIGHT - 24 * (len(shown) - 1 - shown.index(series))  # beside one another
                     picture += f"<text x='{x}%' y='{ROW * (k + 0.5) + 4}' text-anchor='end' font-size='11' "
                     picture += f"fill='{colour}'>{values[0]:,.3g} →</text></g>"
                     continue
