@@ -1,7 +1,8 @@
 """Sphinx extension: folded under a picture, the source of the function that draws it.
 
 A chapter draws by calls such as ``figures.erasing(...)``, where ``figures`` (or ``tables``) is a module of its folder
-in ``icg_book``, or of the kit. The function's lines are found in the file; nothing is imported or run.
+in ``icg_book``, or of the kit. The function's lines are found in the file; nothing is imported or run. A cell that is
+such a call and nothing else has no box of its own on the page: its line stands above the function's.
 """
 
 import ast
@@ -68,8 +69,22 @@ def called(cell: str, modules: dict[str, str]) -> Iterator[tuple[str, str]]:
     yield from dict.fromkeys((call.value.id, call.attr) for call in calls if call.value.id in modules)
 
 
-def folded(name: str, function: Function, address: str) -> list[nodes.Node]:
-    """The nodes of one function: a summary, the source when it is opened, and a link to the file's lines."""
+def only_draws(cell: str, modules: dict[str, str]) -> bool:
+    """Whether a cell is one call of a function that makes pictures, shown or printed, and nothing else.
+
+    >>> only_draws("print(figures.one(x))", {"figures": "f.py"}), only_draws("x = 1", {"figures": "f.py"})
+    (True, False)
+    """
+    statements = parsed(cell)
+    return len(statements) == 1 and isinstance(statements[0], ast.Expr) and any(called(cell, modules))
+
+
+def folded(name: str, function: Function, address: str, call: str = "") -> list[nodes.Node]:
+    """The nodes of one function: a summary, and when it is opened its source and a link to the file's lines.
+
+    Args:
+        call: the cell that calls it, if it is to be shown there.
+    """
     label = f"{address.rpartition('/book/')[2]}, lines {function.first} to {function.last}"
     link = (
         f'<a class="reference external" href="{escape(address)}#L{function.first}-L{function.last}">{escape(label)}</a>'
@@ -77,6 +92,7 @@ def folded(name: str, function: Function, address: str) -> list[nodes.Node]:
     head = f'<details class="icg-source"><summary>Source of this figure: <code>{name}</code></summary>'
     return [
         nodes.raw("", head, format="html"),
+        *([nodes.literal_block(call, call, language="ipython3")] if call else []),
         nodes.literal_block(function.text, function.text, language="python"),
         nodes.raw("", f"<p>{link}</p></details>", format="html"),
     ]
@@ -98,14 +114,19 @@ def add_sources(app: Sphinx, doctree: nodes.document) -> None:
     theme = app.config.html_theme_options
     repository = f"{theme['repository_url']}/blob/{theme['repository_branch']}"
     for index, container in containers.items():
-        added = []
+        added, call = [], ""
+        source = next((node for node in container if node.get("nb_element") == "cell_code_source"), None)
+        if source is not None and "hide_mode" not in container and only_draws(code[index], modules):
+            call = code[index]
+            container.remove(source)
         for module, name in called(code[index], modules):
             file = chapter.parent / modules[module]
             path = file.relative_to(app.srcdir).as_posix()
             app.env.note_dependency(path)
             known = functions(file.read_text("utf-8")) if file.is_file() else {}
             if name in known:
-                added += folded(name, known[name], f"{repository}/{path}")
+                added += folded(name, known[name], f"{repository}/{path}", call)
+                call = ""  # once is enough
             else:
                 LOGGER.warning(
                     "a cell calls %s.%s, but %s has no such function", module, name, path, location=container

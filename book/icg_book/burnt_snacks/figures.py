@@ -1,10 +1,13 @@
 """Figures, tables and summaries of the chapter on Burnt Snacks."""
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 from icg_book.burnt_snacks.experiment import AUTHORS_ABSENCE, AUTHORS_COLUMNS, AUTHORS_DAMAGED, FIRST_ICG
 from icg_book.burnt_snacks.tracing import SquaresOnPath
 from icg_book.kit import ledger
+from icg_book.kit.dots import Panel, dots
 from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import image_grid
 from icg_book.kit.tables import table
@@ -102,16 +105,46 @@ def along_certainty(certainty: Tensor, curves: dict[str, Tensor], labels: Tensor
 # ---- the experiment's numbers
 
 
-def methods_table(result: dict, output: str):
-    """Every method on images of class 1, by one kind of output: measures, intervals and, in grey, the authors'."""
+DRAWN = {"dark": "credit in dark squares", "light": "credit in light squares", "hit": "hit", "recall": "recall"}
+COLUMNS = (AUTHORS_COLUMNS[:4], (*AUTHORS_COLUMNS[4:], "gap"))  # of the two tables: where credit lies; what is found
+
+
+def methods_compared(result: dict, output: str):
+    """Every method on images of class 1, by one kind of output: the main measures drawn, all of them folded below."""
+    panels = {}
+    for column, title in DRAWN.items():
+        rows = {
+            row["method"]: {
+                "this network": row.get(column),
+                "the authors’ weights": result["authors"][output].get(row["method"], {}).get(column),
+            }
+            for row in _of_class_1(result, output)
+        }
+        panels[title] = Panel(rows, "{:.3f}")
+    return dots(
+        panels,
+        f"<b>Attribution of the {output}</b>, {result['settings']['n']} images with dark squares.",
+        bars="95 % intervals over images",
+        hollow=["the authors’ weights"],
+        strong=["ICG"],
+        tables=[methods_table(result, output, columns) for columns in COLUMNS],
+        label=f"All numbers: {output}",
+    )
+
+
+def _of_class_1(result: dict, output: str) -> list[dict]:
+    return [row for row in result["rows"] if row["output"] == output and row["class"] == 1]
+
+
+def methods_table(result: dict, output: str, columns: Sequence[str]):
+    """Some measures of every method on images of class 1, by one kind of output; in grey, the authors'."""
     rows = []
-    for row in result["rows"]:
-        if row["output"] == output and row["class"] == 1:
-            theirs = result["authors"][output].get(row["method"], {})
-            measures = [_measured(row.get(column), theirs.get(column)) for column in AUTHORS_COLUMNS]
-            rows.append([row["method"], *measures, _gap(row.get("gap"))])
+    for row in _of_class_1(result, output):
+        theirs = result["authors"][output].get(row["method"], {})
+        cells = [_gap(row.get(c)) if c == "gap" else _measured(row.get(c), theirs.get(c)) for c in columns]
+        rows.append([row["method"], *cells])
     caption = f"Class 1, {output}, {result['settings']['n']} images. Grey: the authors' published weights."
-    return table(["method", *AUTHORS_COLUMNS, "gap"], rows, caption, size=85, nowrap=True)
+    return table(["method", *columns], rows, caption, size=85, nowrap=True)
 
 
 def _measured(found: dict | None, theirs: float | None) -> str:

@@ -10,6 +10,7 @@ from torch import Tensor
 from icg import damage
 from icg_book.certainty.claims import measured, more_on_black
 from icg_book.certainty.holes import FILLS
+from icg_book.kit.dots import Panel, dots, folded
 from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import image_grid, show_image, show_map
 from icg_book.kit.tables import table
@@ -336,7 +337,59 @@ def band_shares(glyphs: dict[str, list[float]], snacks: list[float]) -> str:
 
 def recipes(arms: dict) -> HTML:
     """The training recipes, each with a line that says what is special about it."""
-    return HTML("<ul>" + "".join(f"<li><b>{arm}</b>: {a['what']}</li>" for arm, a in arms.items()) + "</ul>")
+    items = "".join(f"<li><b>{arm}</b>: {a['what']}</li>" for arm, a in arms.items())
+    return HTML(
+        f"<details class='icg-numbers'><summary>The recipes, in a line each</summary><ul>{items}</ul></details>"
+    )
+
+
+def training_compared(arms: dict) -> HTML:
+    """Accuracy, absence, neutrality and speed of the recipes, drawn; the numbers are folded below."""
+    undamaged, damaged, nothing = "undamaged pictures", "damaged pictures", "nothing known"
+    panels = {
+        "right answers": _of_arms(arms, {undamaged: "accuracy", damaged: "damaged accuracy"}, "{:.1%}"),
+        "steps to 95 % (damaged: to 50 %)": _of_arms(
+            arms, {undamaged: "steps to 95 %", damaged: "steps to 50 %, damaged"}, "{:,.0f}"
+        ),
+        "absence (left is good)": _of_arms(arms, {nothing: "absence"}, "{:.4f}"),
+        "neutrality (left is good)": _of_arms(arms, {nothing: "neutrality"}, "{:.3f}"),
+    }
+    return dots(
+        panels,
+        f"Recipes of training, {_n_seeds(arms)} seeds each. Absence and neutrality: 0 is perfect. No dot: the level "
+        "was never reached.",
+        bars="95 % intervals over seeds",
+        tables=[training_table(arms)],
+        label="All numbers: accuracy, absence, neutrality, speed",
+    )
+
+
+def attribution_compared(arms: dict) -> HTML:
+    """What the recipes do to attribution, drawn; the numbers are folded below."""
+    panels = {
+        f"credit of a band, IG from {start}": _of_arms(
+            arms, {"the band is unknown": f"band {name}", "the band is known": f"band {name}, unmasked"}, "{:.3f}"
+        )
+        for start, name in ((0, "zero"), (1, "one"))
+    }
+    panels["ICG’s credit on the ink"] = _of_arms(
+        arms, {"black ink": "blind", "ink on black ground": "blind, swapped"}, "{:.3f}"
+    )
+    panels["ICG’s completeness gap"] = _of_arms(arms, {"any picture": "gap"}, "{:.4f}")
+    return dots(
+        panels,
+        f"What training does to attribution: shares of absolute credit, {_n_seeds(arms)} seeds.",
+        bars="95 % intervals over seeds",
+        hollow=["the band is known"],
+        tables=[attribution_table(arms)],
+        label="All numbers: bands, ink, completeness",
+    )
+
+
+def _of_arms(arms: dict, measures: dict[str, str], form: str) -> Panel:
+    """A panel with a row for each arm; ``measures`` by the series' names. Measures that no arm has are left out."""
+    had = {name: m for name, m in measures.items() if any(measured(arms, arm, m) for arm in arms)}
+    return Panel({arm: {name: measured(arms, arm, m) for name, m in had.items()} for arm in arms}, form)
 
 
 def training_table(arms: dict) -> HTML:
@@ -441,6 +494,23 @@ def learning_curves(arms: dict) -> Figure:
 MARKS = {"holds": "✓ holds", "reversed": "✗ reversed", "can’t be told": "? can’t be told"}
 SHADES = {"holds": "rgba(29,127,95,.16)", "reversed": "rgba(180,89,10,.18)", "can’t be told": ""}
 KINDS = {"neutrality": 3, "blind": 3, "absence": 4, "accuracy": "share", "damaged accuracy": "share"}
+
+
+def verdicts_shown(arms: dict, claims: dict, verdicts: dict) -> HTML:
+    """Each claim and its verdict; the numbers that it rests on are folded below."""
+    short = table(
+        ["claim", "verdict"],
+        [[text, f"<b>{MARKS[verdicts[text].verdict]}</b>"] for text in claims],
+        f"Claims of sections A.3.2 and A.3.3, on this network and {_n_seeds(arms)} seeds",
+        align="left",
+        size=84,
+        padding=".15em .5em",
+        nowrap=True,
+        shades=[SHADES[verdicts[text].verdict] for text in claims],
+    )
+    return HTML(
+        short.data + folded([verdicts_table(arms, claims, verdicts)], "All numbers: what each verdict rests on")
+    )
 
 
 def verdicts_table(arms: dict, claims: dict, verdicts: dict) -> HTML:

@@ -1,4 +1,7 @@
-"""The tables of this chapter, as HTML; the numbers were measured on the photographs and come with the book."""
+"""The charts and tables of this chapter, as HTML; what was measured on the photographs comes with the book.
+
+A chart shows what was found, with intervals; the tables of all its numbers are folded under it.
+"""
 
 import html
 
@@ -17,8 +20,145 @@ from icg_book.imagenette.findings import (
     tighter,
 )
 from icg_book.imagenette.networks import NICK, accuracy, first_stage
+from icg_book.kit.dots import Panel, dots
 from icg_book.kit.tables import table, with_interval
 from icg_book.scenarios.imagenette import COUNTS
+
+TIGHTNESS = ("{:.3f}", "{:.3f}", "{:.1%}")  # how the measures of tightness are written
+PAPERS = "ResNet-50"  # the paper's network
+
+
+# ---- charts ---------------------------------------------------------------------------------------------------
+
+
+def accuracies(cards: dict, paper: float):
+    """How accurate the networks are, in the end and after the first stage, beside the paper's ``paper``."""
+    rows = {}
+    for name, card in cards.items():
+        rows[NICK[name]] = {"in the end": accuracy(card), "after the first stage": first_stage(card)}
+        if NICK[name] == PAPERS:
+            rows[PAPERS]["the paper"] = paper
+    return dots(
+        {"accuracy": Panel(rows, "{:.1%}", zero=False)},
+        "Top-1 accuracy on undamaged validation photographs, everything certain.",
+        bars="95 % Wilson intervals",
+        hollow=["the paper"],
+        tables=[networks(cards, paper)],
+        label="All numbers, and how the networks were made",
+    )
+
+
+def _of_methods(results: dict, number) -> dict:
+    """The rows of a panel: for each method ``number`` of what was measured of it, by network."""
+    methods = dict.fromkeys(method for result in results.values() for method in result["methods"])
+    rows = {}
+    for method in methods:
+        found = {NICK[name]: result["methods"].get(method) for name, result in results.items()}
+        found = {name: number(measured) for name, measured in found.items() if measured}
+        if any(value is not None for value in found.values()):
+            rows[method] = found
+    return rows
+
+
+def tightness_of_all(results: dict):
+    """Three measures of tightness of all methods, raw and blurred; and how far EG is from ICG averaged."""
+    panels = {}
+    for k, written in zip(MEASURES, TIGHTNESS, strict=True):
+        for form in FORMS:
+            rows = _of_methods(results, lambda m, k=k, form=form: m[k][form])
+            panels[f"{k}, {form} maps"] = Panel(rows, written, zero=k == "half area")
+    return dots(
+        panels,
+        f"How tight maps are, on {_n(results, lambda m: m['entropy']['raw'])} photographs: further to the left is "
+        "tighter. <i>Random</i> is the control.",
+        bars="95 % bootstrap intervals over photographs",
+        strong=[ICG, EG],
+        tables=[tightness(name, result, form) for name, result in results.items() for form in FORMS],
+        label="All numbers: how tight",
+    )
+
+
+def eg_less_icg_of_all(results: dict):
+    """Whether ICG averaged is tighter than EG, photograph by photograph."""
+    rows = {
+        f"{k}, {form}": {NICK[name]: result["methods"][EG][k][form].get(LESS) for name, result in results.items()}
+        for k in MEASURES
+        for form in FORMS
+    }
+    return dots(
+        {"EG less ICG averaged": Panel(rows, "{:+.3f}")},
+        "The same photographs, EG less ICG (averaged over noisy copies, as in the paper). On the right of 0, ICG is "
+        "tighter; a bar that crosses 0 does not tell. The half area is a share of the picture.",
+        bars="95 % bootstrap intervals over photographs",
+        tables=[eg_less_icg(name, result) for name, result in results.items()],
+        label="All numbers: EG less ICG, and who is tighter",
+    )
+
+
+def credit_on_all_borders(results: dict):
+    """How much of each method's credit lies on borders, and how much of the picture they are."""
+    panels, tables = {}, []
+    for kind in dict.fromkeys(kind for result in results.values() for kind in kinds_of_borders(result)):
+        rows = _of_methods(results, lambda m, kind=kind: m.get(kind))
+        area = {NICK[name]: result["borders"][kind]["area"] for name, result in results.items()}
+        panels[kind] = Panel({**rows, "<i>its part of the picture</i>": area}, "{:.1%}")
+        tables += [credit_on_borders(name, result, kind) for name, result in results.items()]
+    return dots(
+        panels,
+        "Share of the absolute credit that lies on the border. The last row is the part of the picture that it takes: "
+        "what an even map would give it.",
+        bars="95 % bootstrap intervals over photographs",
+        strong=[ICG, EG],
+        tables=tables,
+        label="All numbers: credit on borders",
+    )
+
+
+def areas_of_all(results: dict):
+    """The areas under the curves of deletion and insertion, in both currencies."""
+    panels = {}
+    for way, kind in WAYS:
+        rows = _of_methods(results, lambda m, way=way, kind=kind: m[way][kind]["area"])
+        panels[f"{way}, {CHANGED[kind]} {'(left is good)' if way == 'deletion' else '(right is good)'}"] = Panel(rows)
+    return dots(
+        panels,
+        f"Area under the curve, on {_n(results, lambda m: m['deletion']['certainty']['area'])} photographs of "
+        f"{BLOCKS**2} blocks. Deletion: small is good. Insertion: large is good.",
+        bars="95 % bootstrap intervals over photographs",
+        strong=[ICG, EG],
+        tables=[areas_under_curves(name, result) for name, result in results.items()],
+        label="All numbers: areas under the curves",
+    )
+
+
+def luck_and_cost_of_all(results: dict):
+    """How alike two draws of a map are, what it costs, and how far its sum is from the output's change."""
+    panels = {
+        f"two draws, {form}: rank correlation": Panel(
+            _of_methods(results, lambda m, form=form: (m.get("agreement") or {}).get(form))
+        )
+        for form in FORMS
+    }
+    panels["gradients for a map"] = Panel(_of_methods(results, lambda m: float(m["evaluations"])), "{:.0f}")
+    panels["completeness gap, mean"] = Panel(_of_methods(results, lambda m: (m.get("gap") or {}).get("mean")), "{:.3f}")
+    return dots(
+        panels,
+        "How much of a map is luck, what it costs, and how far its sum is from what it explains. A method that draws "
+        "nothing has no row for its draws, and one whose map should not add up none for the gap.",
+        bars="95 % intervals",
+        strong=[ICG, EG],
+        tables=[luck_and_cost(name, result) for name, result in results.items()],
+        label="All numbers: luck, cost and completeness",
+    )
+
+
+def _n(results: dict, of_method) -> str:
+    """How many photographs each network was measured on."""
+    found = dict.fromkeys(f"{of_method(result['methods'][ICG])['n']:,}" for result in results.values())
+    return " and ".join(found)
+
+
+# ---- tables ---------------------------------------------------------------------------------------------------
 
 
 def networks(cards: dict, paper: float):
@@ -45,6 +185,8 @@ def networks(cards: dict, paper: float):
         ],
         "Top-1 accuracy on undamaged validation photographs (middle squares, everything certain), with 95 % Wilson "
         "intervals, and how the networks were made. A dash: the paper does not say.",
+        size=80,
+        padding=".3em .4em",
     )
 
 
@@ -86,7 +228,7 @@ def at_certainty_zero(cards: dict):
 
 def tightness(name: str, result: dict, form: str):
     """Three measures of tightness of all methods, with intervals; ``form``: of raw or of blurred maps."""
-    forms = dict(zip(MEASURES, ("{:.3f}", "{:.3f}", "{:.1%}"), strict=True))
+    forms = dict(zip(MEASURES, TIGHTNESS, strict=True))
     methods = result["methods"]
     return table(
         ["method", *MEASURES],

@@ -3,6 +3,7 @@
 from IPython.display import HTML
 
 from icg_book.kit.contenders import METHODS
+from icg_book.kit.dots import Panel, dots
 from icg_book.kit.tables import framed, table, with_interval
 
 MEASURES = {"distance": "distance from fair", "correlation": "correlation", "bystanders": "credit to<br>bystanders"}
@@ -40,14 +41,33 @@ def fair_table(result: dict, scenario: str, network: str, set: str | None = None
 
 
 def how_fair(result: dict, scenario: str, network: str, set: str | None = None) -> HTML:
-    """The tables of both outputs, with a sentence on each; a note where the ledger has none of them."""
+    """How far every method is from fair, by both outputs, with a sentence on each and all numbers folded under them;
+    a note where the ledger has none of them."""
     case = (result, scenario, network, set)
     found = rows(result, scenario=scenario, network=network, set=set, reference="network")
-    outputs = {row["output"] for row in found if row["distance"]["mean"] is not None}
-    parts = [
-        f"{fair_table(*case, output).data}<p>{fairest(*case, output)}</p>" for output in sorted(outputs, reverse=True)
-    ]
-    return HTML("".join(parts)) if parts else framed(f"The ledger of the chapter on fairness has no row of {scenario}.")
+    outputs = sorted({row["output"] for row in found if row["distance"]["mean"] is not None}, reverse=True)
+    if not outputs:
+        return framed(f"The ledger of the chapter on fairness has no row of {scenario}.")
+    by_output = {output: ranked(*case, output) for output in outputs}
+    methods = dict.fromkeys(name for of_output in by_output.values() for name in of_output)
+    panels = {}
+    for measure in ("distance", "correlation"):
+        of_all = {
+            name: {output: of_output[name][measure] for output, of_output in by_output.items() if name in of_output}
+            for name in methods
+        }
+        panels[MEASURES[measure]] = Panel(of_all, most=2.0)  # random maps are far away
+    n = max(row["distance"]["n"] for of_output in by_output.values() for row in of_output.values())
+    chart = dots(
+        panels,
+        f"<b>{scenario}</b>, {n:,} inputs. {FAIR}",
+        bars="95 % intervals over inputs",
+        strong=["ICG"],
+        tables=[fair_table(*case, output) for output in outputs],
+        label="All numbers: how fair, at how many evaluations",
+    )
+    words = "".join(f"<p><b>{output.capitalize()}.</b> {fairest(*case, output)}</p>" for output in outputs)
+    return HTML(chart.data + words)
 
 
 def fairest(result: dict, scenario: str, network: str, set: str | None = None, output: str = "probability") -> str:

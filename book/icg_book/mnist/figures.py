@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from icg.measures import probabilities
+from icg_book.kit.dots import Panel, dots
 from icg_book.kit.drawing import Figure
 from icg_book.kit.figures import colour_bar, show_image, show_map, signed_cmap
 from icg_book.kit.tables import framed, table, with_interval
@@ -140,19 +141,45 @@ def maps_of_the_four(four: Tensor, maps: Mapping[str, Tensor | None], gap: Tenso
 # --- what certainty costs ------------------------------------------------------------------------------------------
 
 
+PLACES = {  # stem of the networks' names, place on the canvas, accuracy of the authors' weights, the paper's words
+    "MNIST": ("mnist", None, None, "“damage training has not resulted in reduced accuracy”"),
+    # The authors' weights are those of the network that was trained on damage.
+    "Space, left": ("mnist-in-space", None, 0.973, "–"),
+    "Space, middle": ("mnist-in-space", "middle", 0.981, "“able to classify digits correctly"),
+    "Space, right": ("mnist-in-space", "right", 0.978, "anywhere in the extended image”"),
+}
+
+
+def accuracies(cards: dict):
+    """Accuracy with certainty and without, drawn, beside what the authors' published weights reach."""
+    rows = {}
+    for label, (stem, place, theirs, _) in PLACES.items():
+        ours = [found | {"mean": found["all"]} for found in _of_pair(cards, stem, place)]
+        rows[label] = dict(zip(("with certainty", "plain twin"), ours, strict=True))
+        rows[label] |= {} if theirs is None else {"the authors’ weights": theirs}
+    images = cards["mnist"]["metrics"]["accuracy"]["images"]
+    return dots(
+        {"accuracy": Panel(rows, "{:.2%}", zero=False)},
+        f"Accuracy on {images:,} undamaged test digits at each place.",
+        bars="95 % Wilson intervals",
+        hollow=["the authors’ weights"],
+        tables=[accuracy_table(cards)],
+        label="All numbers, and the paper’s words",
+    )
+
+
+def _of_pair(cards: dict, stem: str, place: str | None) -> list[dict]:
+    """What was measured of a network and of its plain twin, at a place."""
+    found = [cards[name]["metrics"]["accuracy"] for name in (stem, f"{stem}-plain")]
+    return [measured[place] if place else measured for measured in found]
+
+
 def accuracy_table(cards: dict):
     """Accuracy with certainty and without, what the authors' published weights reach, and the paper's words."""
     rows = []
-    for label, stem, place, theirs, words in (
-        ("MNIST", "mnist", None, "–", "“damage training has not resulted in reduced accuracy”"),
-        # The authors' weights are those of the network that was trained on damage.
-        ("Space, left", "mnist-in-space", None, "97.3%", "–"),
-        ("Space, middle", "mnist-in-space", "middle", "98.1%", "“able to classify digits correctly"),
-        ("Space, right", "mnist-in-space", "right", "97.8%", "anywhere in the extended image”"),
-    ):
-        of_pair = [cards[name]["metrics"]["accuracy"] for name in (stem, f"{stem}-plain")]
-        ours = [with_interval(found[place] if place else found, "{:.2%}", value="all") for found in of_pair]
-        rows.append([label, *ours, theirs, words])
+    for label, (stem, place, theirs, words) in PLACES.items():
+        ours = [with_interval(found, "{:.2%}", value="all") for found in _of_pair(cards, stem, place)]
+        rows.append([label, *ours, "–" if theirs is None else f"{theirs:.1%}", words])
     images = cards["mnist"]["metrics"]["accuracy"]["images"]
     head = ["test digits", "with certainty", "plain twin", "authors’<br>weights", "the paper’s words"]
     return table(head, rows, f"Accuracy on {images:,} undamaged test digits at each place.")
@@ -223,6 +250,25 @@ def ten_questions(maps: Mapping[str, Tensor]) -> Figure:
             if k % 5 == 0:
                 ax.set_ylabel(name, fontsize=9.5)
     return figure
+
+
+def blindness(result: dict):
+    """For every method the share of |credit| on black pixels, drawn; what a map takes is folded below."""
+    black, methods = result["mnist"]["zero pixels"], result["mnist"]["methods"]
+    share = {name: {"share": found["blindness"]} for name, found in methods.items()}
+    gap = {name: {"share": found["gap"]["mean"]} for name, found in methods.items() if found.get("gap")}
+    return dots(
+        {
+            "credit on black pixels": Panel({**share, "<i>their part of the picture</i>": {"share": black}}, "{:.1%}"),
+            "completeness gap, mean": Panel(gap, "{:.4f}"),
+        },
+        f"{methods['ICG']['blindness']['n']:,} test digits. Probability of the predicted class. <i>Random</i> is the "
+        "control.",
+        bars="95 % intervals over digits",
+        strong=["ICG"],
+        tables=[blindness_table(result)],
+        label="All numbers: credit on black pixels, gradients for a map, completeness",
+    )
 
 
 def blindness_table(result: dict):
@@ -345,6 +391,25 @@ def deletion_and_insertion(result: dict) -> Figure:
     return figure
 
 
+def areas(result: dict):
+    """Areas under the curves of deletion and insertion, drawn for every method."""
+    methods = result["mnist"]["methods"]
+    panels = {}
+    for way, change in CURVES:
+        good = "left" if way == "deletion" else "right"
+        rows = {name: {"area": found[way][change]["area"]} for name, found in methods.items()}
+        panels[f"{way}, {CHANGES[change]} ({good} is good)"] = Panel(rows, "{:.3f}")
+    return dots(
+        panels,
+        f"Area under the curve, {methods['ICG']['deletion']['values']['area']['n']} test digits. <i>Random</i> is the "
+        "control: pixels in random order.",
+        bars="95 % intervals over digits",
+        strong=["ICG"],
+        tables=[areas_table(result)],
+        label="All numbers: areas, and the authors’ experiment of 60 flips",
+    )
+
+
 def areas_table(result: dict):
     """Areas under the curves of deletion and insertion, for every method."""
     methods = result["mnist"]["methods"]
@@ -353,7 +418,7 @@ def areas_table(result: dict):
     for name, found in methods.items():
         areas = [found["deletion"]["values"][flips], *(found[way][change]["area"] for way, change in CURVES)]
         rows.append([name, *map(with_interval, areas)])
-    head = ["method", "deletion, 60 values<br>flipped"]
+    head = ["method", "deletion, 60<br>values flipped"]
     head += [f"{way},<br>{CHANGES[change]}" for way, change in CURVES]
     caption = (
         f"Area under the curve, mean over {methods['ICG']['deletion']['values']['area']['n']} test digits. "
@@ -399,6 +464,23 @@ def ghost_and_data(canvas: Tensor, left: Tensor | None, right: Tensor | None, gh
     if left is None:
         return panels([*items, ("input", "image", canvas)], columns=3, width=2.85, bar=False)
     return panels(items, columns=2, outline=ghost, width=3.2, faint=0.25)
+
+
+def ghosts(result: dict):
+    """Shares of |credit| in the ghost's place and on the ink, drawn, for digits on the right."""
+    methods = result["space"]["methods"]
+    panels = {
+        title: Panel({name: {"share": found[part]} for name, found in methods.items()}, "{:.2%}")
+        for part, title in (("ghost", "credit in the ghost’s place"), ("ink share", "credit on the ink"))
+    }
+    return dots(
+        panels,
+        f"Share of |credit|, {methods['ICG']['ghost']['n']} test digits on the right of the canvas.",
+        bars="95 % intervals over digits",
+        strong=["ICG", "EG"],
+        tables=[ghost_table(result)],
+        label="All numbers: the ghost’s place, the left half, the ink",
+    )
 
 
 def ghost_table(result: dict):

@@ -105,7 +105,9 @@ def test_the_way_along_certainty_counts_what_turns_back():
 
 @pytest.mark.parametrize("output", ["probability", "logit"])
 def test_the_table_has_every_method_once(result, output):
-    html = figures.methods_table(result, output).data
+    made = [figures.methods_table(result, output, columns).data for columns in figures.COLUMNS]
+    assert all(html in figures.methods_compared(result, output).data for html in made), "folded under the chart"
+    html = made[1]
     methods = [row["method"] for row in result["rows"] if row["output"] == output and row["class"] == 1]
     assert html.count("<tr>") == 1 + len(methods) and len(set(methods)) == len(methods)
     for method in methods:
@@ -120,11 +122,20 @@ def test_a_measure_that_is_missing_is_a_dash_in_the_table_and_refused_in_the_tex
     without = copy.deepcopy(result)
     row = next(r for r in without["rows"] if r["method"] == "ICG" and r["output"] == "logit" and r["class"] == 1)
     del row["hit"], row["gap"]
-    dashes = [figures.methods_table(r, "logit").data.count("–") for r in (result, without)]
+    found = figures.COLUMNS[1]
+    dashes = [figures.methods_table(r, "logit", found).data.count("–") for r in (result, without)]
     assert dashes[1] == dashes[0] + 2
     for asked in (("ICG", "logit", "hit"), ("ICG", "odds", "hit"), ("none", "logit", "hit")):
         with pytest.raises(ValueError, match="expected a measured method"):
             figures.measured(without, *asked)
+
+
+@pytest.mark.parametrize("output", ["probability", "logit"])
+def test_the_chart_has_our_number_and_the_authors(result, output):
+    html = figures.methods_compared(result, output).data
+    light = figures.measured(result, "EG", output, "light")
+    assert f"EG, this network: {light['mean']:.3f} [{light['low']:.3f}, {light['high']:.3f}]" in html
+    assert f"EG, the authors’ weights: {result['authors'][output]['EG']['light']:.3f}<" in html
 
 
 def test_each_claim_stands_beside_its_numbers(result, card):
