@@ -13,6 +13,7 @@ from typing import NamedTuple
 import matplotlib
 import numpy as np
 from IPython.display import display
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure as Plain
 from matplotlib.image import AxesImage
 from matplotlib.text import Text
@@ -21,6 +22,7 @@ from PIL import Image
 COLUMN = 688  # CSS pixels: the widest that a page shows a figure
 LEAST, LEAST_ON_PHONE = 9, 7  # CSS pixels: height of the smallest letters at this width, and on a phone
 PER_POINT = 96 / 72  # CSS pixels
+MANY = 200  # dots, which are smaller as a picture: of so fine pixels that none is seen
 SMALL = 96 * 96  # pixels: a map of at most so many stays exact, to the pixel
 
 NUMBER = re.compile(r"-?\d+\.\d{3,}")
@@ -47,6 +49,8 @@ class Figure(Plain):
         letters = legible(self)
         for picture in self.findobj(AxesImage):
             picture.set_interpolation("none")  # or it is drawn in the pixels of some screen
+        for dots in self.findobj(PathCollection):
+            dots.set_rasterized(len(dots.get_offsets()) > MANY)
         with matplotlib.rc_context({"svg.hashsalt": "icg", "svg.fonttype": "path"}):
             text = io.StringIO()
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))

@@ -59,8 +59,26 @@ def test_a_map_keeps_its_pixels_and_a_photograph_is_smooth():
     svg = figure.svg()
     (kind, first), (other, second) = embedded(svg)
     assert (kind, other) == ("png", "webp") and second.size == (100, 200)
-    assert first.size == (20, 30) and sorted({*np.asarray(first.convert("L")).ravel()}) == list(range(256))
+    assert first.size == (20, 30) and first.mode == "P"
     assert svg.count("image-rendering:pixelated") == 1
+
+
+def test_256_colours_stay_what_they_are():
+    colours = np.random.default_rng(0).integers(0, 256, (16, 16, 3), np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(colours).save(content, "PNG")
+    data = base64.b64encode(content.getvalue()).decode()
+    ((kind, found),) = embedded(packed(f'<image xlink:href="data:image/png;base64,\n{data}" id="a"/>'))
+    assert kind == "png" and (np.asarray(found.convert("RGB")) == colours).all()
+
+
+def test_many_dots_become_one_picture():
+    figure = Figure(figsize=(3, 2))
+    ax = figure.add_subplot()
+    ax.scatter(*np.random.default_rng(0).random((2, 2000)))
+    ax.scatter([0.5], [0.5])
+    svg = figure.svg()
+    assert len(embedded(svg)) == 1 and svg.count("<use ") < 100 and len(svg) < 60_000
 
 
 def test_it_is_smaller_than_matplotlibs_own():
