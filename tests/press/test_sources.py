@@ -99,6 +99,7 @@ def built(tmp_path_factory):
         new_code_cell("figures.decorated(1)", outputs=[output], metadata={"tags": ["hide-input"]}),
         new_markdown_cell("Text between."),
         new_code_cell("figures.table(), figures.decorated(2)", outputs=[output], metadata={"tags": ["hide-output"]}),
+        new_code_cell("print(figures.table())", outputs=[output]),
         new_code_cell("figures.tabel(1)"),
     ]
     package = folder / "book" / "icg_book" / "toy"
@@ -116,8 +117,8 @@ def built(tmp_path_factory):
 
 def test_the_page_shows_the_source_under_the_cell(built):
     _, _, page = built
-    assert page.count('<details class="icg-source">') == page.count("<summary>Source of this figure: <code>") == 3
-    cell, first, second, third = page.split('<details class="icg-source">')
+    assert page.count('<details class="icg-source">') == page.count("<summary>Source of this figure: <code>") == 4
+    cell, first, second, third, alone = page.split('<details class="icg-source">')
     assert "the output" in cell and "Text between" in first
     assert '<code>decorated</code></summary><div class="highlight-python' in first
     assert '<span class="nd">@cache</span>' in first and "&lt;tags&gt; &amp; " in first
@@ -129,6 +130,9 @@ def test_the_page_shows_the_source_under_the_cell(built):
     )
     assert "<code>table</code>" in second and "<code>decorated</code>" in third
     assert '<details class="admonition hide below-input">' in first, "myst-nb still hides what it should"
+    call = '<span class="nb">print</span><span class="p">('
+    assert call not in third and call in alone.split("</details>")[0], "a cell that only draws has no box of its own"
+    assert "the output" in third
 
 
 def test_a_name_that_is_not_there_stops_the_build(built):

@@ -163,7 +163,7 @@ def _panel(title: str, panel: Panel, marks: dict, strong: Collection[str]) -> st
         for name in panel.rows
     )
     plain = escape(f"{title}: {', '.join(panel.rows)}").replace("'", "’")
-    honest = "" if low <= 0 <= high else " <small style='font-weight: normal'>(the axis does not begin at 0)</small>"
+    honest = "" if low <= 0 <= high else " <small style='font-weight: normal'>(axis not from 0)</small>"
     return (
         f"<div style='min-width: 0'><div style='font-weight: 600'>{title}{honest}</div>"
         f"<div style='display: flex; gap: .7em'><div>{names}</div>"
