@@ -1,7 +1,8 @@
 """Build the book, and only when something changed: `make book` calls this.
 
 Jupyter Book keys its execution cache on a notebook's own code, so after a change in icg/, book/icg_book/ or data/
-it would show old results. Here the cache is also keyed on the content of all three and on the installed packages.
+it would show old results. Here the cache is also keyed on the content of all three, on the installed packages, and on
+the data sets that are here. Those that are not are fetched first (press/fetch.py), unless ICG_FETCH=no.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from jupyter_cache import get_cache
 
+from icg_book.kit.folders import missing
 from press import icons
 from press.chapters import ROOT, read_chapter
 from press.digests import BUILD, digest
@@ -23,6 +25,11 @@ INDEX = BUILD / "html" / "book" / "index.html"
 
 def read(file: Path) -> str:
     return file.read_text() if file.exists() else ""
+
+
+def state(*names: str) -> str:
+    """A hash of these files and folders and of the installed packages, and the data sets that are not here."""
+    return " ".join([digest(*names), *(data.name for data in missing())])
 
 
 def slow(records: Iterable, since: datetime) -> Iterator[str]:
@@ -43,7 +50,9 @@ def main() -> int:
     results_key, pages_key = BUILD / "results.key", BUILD / "pages.key"
     code = ("icg", "book/icg_book", "data")
     everything = (*code, "book", "_config.yml", "_toc.yml")
-    before_code, before = digest(*code), digest(*everything)
+    if missing() and os.environ.get("ICG_FETCH") != "no":
+        subprocess.run([sys.executable, "-m", "press.fetch"])  # on its own: it imports much, and this is to be quick
+    before_code, before = state(*code), state(*everything)
 
     if read(pages_key) == before and INDEX.exists():
         print("The book is up to date.")
@@ -64,7 +73,7 @@ def main() -> int:
         jupyter_book = Path(sys.executable).with_name("jupyter-book")
         command = [jupyter_book, "build", ".", "--all", "-W", "--keep-going"]
         status = subprocess.run(command, cwd=ROOT, env=environment).returncode
-        if digest(*code) != before_code:  # edited while it ran: nothing of this may be reused
+        if state(*code) != before_code:  # edited while it ran: nothing of this may be reused
             results_key.unlink()
         if status:
             print(

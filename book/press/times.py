@@ -21,7 +21,7 @@ import nbformat
 import torch
 from nbclient import NotebookClient
 
-from icg_book.kit.downloads import dataset_folder
+from icg_book.kit.folders import DATA_SETS, missing
 from icg_book.kit.records import provenance, write_result
 from press.chapters import ROOT, RUNS, chapter_files
 
@@ -32,7 +32,6 @@ WHAT = (
 )
 # Seconds. A notebook service gives a reader one core, and no patience to spare.
 LIMITS = {"seconds": 120, "first picture": 60, "longest silence": 30}
-DATA_SETS = ("MNIST", "imagenette2-160")  # where they are, two chapters show more, and take longer
 # Messages of a kernel that a reader sees: output, and what moves a widget, such as a bar.
 SEEN = ("stream", "display_data", "update_display_data", "execute_result", "comm_open", "comm_msg")
 
@@ -166,7 +165,7 @@ def measure(names: list[str], root: Path = ROOT) -> None:
             print(f"  {what}: at most {LIMITS[what]} s")
         chapters[name] = {
             **found,
-            "data sets": [folder for folder in DATA_SETS if (dataset_folder() / folder).is_dir()],
+            "data sets": [data.name for data in DATA_SETS if data not in missing()],
             "processor": processor(),
             **made,
         }

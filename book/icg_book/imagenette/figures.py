@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import torch
-from IPython.display import HTML, SVG
+from IPython.display import SVG
 from torch import Tensor
 
 from icg.measures import mass_share
 from icg_book.imagenette.experiment import CURVES
 from icg_book.imagenette.findings import CHANGED, EG, ICG
-from icg_book.imagenette.gallery import Gallery, not_shown
+from icg_book.imagenette.gallery import Gallery
 from icg_book.imagenette.localisation import half_area
 from icg_book.imagenette.networks import GATED, LARGE, NICK, SMALL, TWIN
 from icg_book.kit.drawing import Figure
@@ -55,22 +55,18 @@ def photograph(gallery: Gallery, p: Tensor, k: int) -> Figure:
     ax = figure.add_subplot()
     _show_colours(ax, gallery.pictures[k])
     said = p[k].argmax().item()
-    ax.set_title(f"{gallery.kind}: {CLASSES[said]}, {p[k, said]:.3f}", fontsize=10)
+    ax.set_title(f"photograph: {CLASSES[said]}, {p[k, said]:.3f}", fontsize=10)
     return figure
 
 
-def figure_9(
-    gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], numbers, width: float = 1.75
-) -> Figure | HTML:
-    """Rows of the paper's figure 9: each picture and its maps, or a note where there are none.
+def figure_9(gallery: Gallery, p: Tensor, maps: dict[int, dict[str, Tensor]], numbers, width: float = 1.75) -> Figure:
+    """Rows of the paper's figure 9: each picture and its maps.
 
     Args:
         p: the network's probabilities, ``(n, 10)``.
         maps: for the number of a picture the maps ``(1, 1, H, W)`` by their names. numbers: of the rows' pictures.
         width: of a panel, in inches.
     """
-    if not set(numbers) <= set(maps):
-        return not_shown(f"figure 9, from {CLASSES[numbers[0]]} to {CLASSES[numbers[-1]]},")
     said = {k: p[k].argmax().item() for k in numbers}
     columns, n = 1 + len(maps[numbers[0]]), len(numbers)
     wide, high = columns * (width + 0.08) + 0.08, n * (width + 0.3) + 0.75
@@ -86,15 +82,15 @@ def figure_9(
             label = f"half: {half_area(found)[0]:.1%} of the area"
             ax.set_xlabel(label, fontsize=7.5, color="0.35", labelpad=3)
         if row == 0:
-            for ax, title in zip(axes, [gallery.kind, *maps[k]], strict=True):
+            for ax, title in zip(axes, ["photograph", *maps[k]], strict=True):
                 ax.set_title(title, fontsize=10, pad=4)
     bar = figure.add_axes((0.5 - 1.1 / wide, 0.27 / high, 2.2 / wide, 0.1 / high))
     colour_bar(bar)
     bar.set_xticks([-1, 0, 1], ["−99.5th percentile", "0", "+99.5th percentile"], fontsize=8)
     figure.alt = (
         f"Attribution maps beside their pictures, {', '.join(CLASSES[said[k]] for k in numbers)}: Integrated "
-        "Certainty Gradients averaged over five noisy copies, raw and blurred, then Expected Gradients, if the "
-        "photographs are there, raw and blurred. Orange speaks for the class, blue against it."
+        "Certainty Gradients averaged over five noisy copies, raw and blurred, then Expected Gradients, raw and "
+        "blurred. Orange speaks for the class, blue against it."
     )
     return figure
 
@@ -119,6 +115,42 @@ def bordered(picture: Tensor, said: int, maps: dict[str, Tensor], edge: Tensor) 
     figure.alt = (
         "A photograph with a black border and its maps by ICG and EG, raw and blurred; a green line surrounds the "
         "border, and below each map stands the share of its absolute credit that lies on the border."
+    )
+    return figure
+
+
+def parts_of_a_flower(
+    flower: Tensor, maps: dict[str, Tensor], known: dict[str, Tensor], plain: Tensor, p: Tensor
+) -> Figure:
+    """A photograph of a flower and its maps; below, what the network makes of parts of it.
+
+    Args:
+        flower: ``(1, 3, H, W)``. maps: ``(1, 1, H, W)`` by their names, three of them.
+        known: ``(H, W)`` boolean by their names, the parts that alone are known, three of them.
+        plain: ``(1, 3, H, W)``, a picture of one colour.
+        p: the probability of "golf ball" of the flower, of its parts, and of the plain picture, ``(5,)``.
+    """
+    figure = Figure(figsize=(8.4, 4.9), layout="constrained")
+    axes = figure.subplots(2, 4)
+    _show_colours(axes[0, 0], flower[0].permute(1, 2, 0))
+    axes[0, 0].set_title("photograph", fontsize=10)
+    for ax, (name, found) in zip(axes[0, 1:], maps.items(), strict=True):
+        show_map(ax, found, percentile=99.5)
+        ax.set_title(name, fontsize=10)
+    for ax, (name, part) in zip(axes[1], known.items(), strict=False):
+        _show_colours(ax, flower[0].permute(1, 2, 0))
+        veil = torch.zeros(*part.shape, 4)
+        veil[~part] = torch.tensor([0.36, 0.55, 0.66, 1.0])
+        ax.imshow(veil.numpy(), interpolation="nearest")
+        ax.set_title(name, fontsize=10)
+    _show_colours(axes[1, 3], plain[0].permute(1, 2, 0))
+    axes[1, 3].set_title("no flower at all", fontsize=10)
+    for ax, value in zip((axes[0, 0], *axes[1]), p, strict=True):
+        ax.set_xlabel(f"golf ball: {value:.2f}", fontsize=9)
+    figure.alt = (
+        "A round dahlia in front of a dark ground, and its maps for golf ball: the strongest orange follows the rim. "
+        "Below, parts of it under a veil: the inside of the flower, its rim, and what is around it; and a plain dark "
+        f"picture. Golf ball gets {', '.join(f'{value:.2f}' for value in p)}."
     )
     return figure
 

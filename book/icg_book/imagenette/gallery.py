@@ -1,9 +1,10 @@
-"""The pictures that this chapter looks at: a photograph of each class, or one that is drawn by code."""
+"""The pictures that this chapter looks at: a photograph of each class, or two that stand in for them."""
 
 import html
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
 
 import torch
@@ -11,56 +12,82 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from icg_book.imagenette.experiment import SAMPLES, examples, order
+from icg_book.imagenette.localisation import borders
 from icg_book.kit.lab import is_live
 from icg_book.kit.tables import framed
+from icg_book.scenarios import stand_ins
 from icg_book.scenarios.imagenette import CLASSES, SIDE, Photographs, photographs, resize
+
+BAND = SIDE // 8  # pixels of a black band across a photograph that has no border of its own
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Ten photographs, the first of each class that a network gets right; or the one picture that is drawn by code.
+    """Ten photographs, the first of each class that a network gets right; or squares of the two of scikit-learn.
 
     Attributes:
         pictures: ``(n, 160, 160, 3)`` uint8, for looking at.
         values: ``(n, 3, H, W)`` in [0, 1], for the network.
+        samples: what Expected Gradients compares with, ``(500, 3, H, W)``: training photographs, or cut-outs.
+        names: of the pictures.
         numbers: of the photographs among those of validation, ``(10,)``; ``(0,)`` without them.
         first: which of the pictures the chapter begins with.
         val, train: all photographs, or None.
-        samples: training photographs that Expected Gradients draw from, ``(500, 3, H, W)``, or None.
         missing: why the photographs are not here, or None.
     """
 
     pictures: Tensor
     values: Tensor
+    samples: Tensor
+    names: tuple[str, ...]
     numbers: Tensor
     first: int = 0
     val: Photographs | None = None
     train: Photographs | None = None
-    samples: Tensor | None = None
     missing: str | None = None
-
-    @property
-    def kind(self) -> str:
-        """What the pictures are, in front of their class."""
-        return "drawn by code" if self.missing else "photograph"
-
-    @property
-    def one(self) -> str:
-        """What one of the pictures is, in a sentence."""
-        return "a picture drawn by code" if self.missing else "a photograph"
 
     @property
     def labels(self) -> Tensor | None:
         """The true classes of the photographs, ``(10,)``."""
         return None if self.val is None else self.val.labels[self.numbers]
 
-    def title(self, k: int) -> str:
-        """The name of a picture: what is to be seen, and where it comes from."""
-        return "a parachute, drawn by code" if self.missing else f"{CLASSES[k]} (photograph)"
+    @property
+    def halves(self) -> tuple[range, range]:
+        """The numbers of the pictures, as two figures show them."""
+        n = len(self.pictures)
+        return range(n // 2), range(n // 2, n)
 
     def each(self) -> Iterator[int]:
-        """The numbers of the pictures, with a progress bar where a reader waits for ten."""
-        return iter(tqdm(range(len(self.pictures)), "photographs", disable=bool(self.missing) or not is_live()))
+        """The numbers of the pictures, with a progress bar where a reader waits for them."""
+        return iter(tqdm(range(len(self.pictures)), "photographs", disable=not is_live()))
+
+    def text(self, photographs: str, stand_ins: str):
+        """Markdown: the first text where the photographs are here, the second where others stand in for them.
+
+        Returns:
+            ``IPython.display.Markdown``, which the book, Jupyter and Colab all show as text.
+        """
+        from IPython.display import Markdown
+
+        return Markdown(cleandoc(stand_ins if self.missing else photographs))
+
+    def with_black_border(self, numbers: list[int]) -> tuple[Tensor, Tensor]:
+        """The photograph with the widest black border, or the first picture with two black bands.
+
+        Args:
+            numbers: of the photographs with black borders among those of validation.
+
+        Returns:
+            The photograph, ``(160, 160, 3)`` uint8, and where its border is, ``(1, 1, H, W)`` boolean.
+        """
+        if self.val is None:
+            found = self.pictures[self.first, None].clone()
+            found[:, :BAND] = found[:, -BAND:] = 0
+        else:
+            found = self.val.images[numbers]
+        edges = borders(resize(found, self.values.shape[-1]))
+        widest = edges.double().mean((1, 2, 3)).argmax()
+        return found[widest], edges[widest, None]
 
     def note(self):
         """A framed note that says whether the photographs are here, and how to get them."""
@@ -70,44 +97,46 @@ class Gallery:
                 f"{len(self.val):,} for validation."
             )
         return framed(
-            "<b>The photographs are not here.</b> What needs them is left out, and says so. Where any picture will do, "
-            "this page draws one itself, and says that, too. All tables and curves are real: they were measured on "
-            "the photographs, and come with the book.<br><b>To get them</b>, run the chapter with a network: it "
-            "fetches 99 MB. Or set the environment variable <code>ICG_DATA</code> to a folder that holds "
-            "<code>imagenette2-160</code>, as torchvision unpacks it. "
+            "<b>Two other photographs stand in for Imagenette here:</b> a tower and a dahlia, which come with "
+            "scikit-learn. The network has never seen them, and neither is among its classes. Expected Gradients "
+            f"compares them with {len(self.samples)} cut-outs of the two instead of as many training photographs. That "
+            "changes its maps: they ask what sets a tower apart from towers and dahlias, and are blind where these are "
+            "alike. What Integrated Certainty Gradients shows depends on no other picture. All tables and curves were "
+            "measured on Imagenette itself, and come with the book.<br><b>To see its photographs</b>, run the chapter "
+            "with a network: it fetches 99 MB. Or set the environment variable <code>ICG_DATA</code> to a folder that "
+            "holds <code>imagenette2-160</code>, as torchvision unpacks it. "
             f"<details><summary>What was tried</summary>{html.escape(self.missing)}</details>"
         )
 
 
 def open_gallery(model) -> Gallery:
-    """The photographs, found where ``ICG_DATA`` says or fetched (99 MB); without them, a picture drawn by code.
+    """The photographs, found where ``ICG_DATA`` says or fetched (99 MB); without them, squares of scikit-learn's two.
+
+    A reader's kernel fetches them; `make book` has done it before.
 
     Args:
         model: certainty-aware; its ``input_shape`` says how large it sees pictures.
     """
     size = model.input_shape[-1]
     try:
-        val = photographs("val", progress=is_live())
-        train = photographs("train", progress=is_live())
+        val, train = (photographs(split, download=is_live(), progress=is_live()) for split in ("val", "train"))
     except ValueError as error:
-        drawn = parachute()[None]
-        return Gallery(drawn, resize(drawn, size), numbers=torch.arange(0), missing=str(error))
+        pictures, generator = stand_ins.squares(), torch.Generator().manual_seed(0)
+        others = stand_ins.cut_outs(SAMPLES, size, generator=generator)
+        names = tuple(stand_ins.SQUARES)
+        return Gallery(pictures, resize(pictures, size), others, names, torch.arange(0), missing=str(error))
     numbers = examples(model, val)
     pictures, some = val.images[numbers], order(len(train))[:SAMPLES]
     return Gallery(
         pictures,
         resize(pictures, size),
+        resize(train.images[some], size),
+        tuple(f"{name} (photograph)" for name in CLASSES),
         numbers,
         first=CLASSES.index("gas pump"),
         val=val,
         train=train,
-        samples=resize(train.images[some], size),
     )
-
-
-def not_shown(what: str):
-    """The framed note in the place of a figure that needs the photographs."""
-    return framed(f"<b>Not shown:</b> {what} needs the photographs.")
 
 
 def parachute(side: int = SIDE) -> Tensor:

@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-import pooch
 from tqdm import tqdm
 
 from icg.artifacts import sha256
@@ -238,18 +237,3 @@ def _mb(n: int) -> str:
 
 def _words(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-# ---------------------------------------------------------------------------------------------------------------
-# Where data sets are
-# ---------------------------------------------------------------------------------------------------------------
-
-
-def dataset_folder() -> Path:
-    """Where the data sets are that are not part of the book: the environment variable ``ICG_DATA``, or the cache."""
-    return Path(os.environ.get("ICG_DATA") or cache_folder())
-
-
-def cache_folder() -> Path:
-    """Where files are kept that can be made again: the environment variable ``ICG_CACHE``, or the user's cache."""
-    return Path(os.environ.get("ICG_CACHE") or pooch.os_cache("icg"))

@@ -1,4 +1,4 @@
-"""The digits that the chapter shows: MNIST's, or the book's own drawings where the data set can't be had.
+"""The digits that the chapter shows: MNIST's, or what stands in for them where the data set can't be had.
 
 The cold open's pair is made here, too: a 4, and the 9 that one stroke of a pen turns it into.
 """
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from icg.measures import probabilities
-from icg_book.scenarios import drawn_digits, mnist
+from icg_book.kit.lab import is_live
+from icg_book.scenarios import drawn_digits, mnist, stand_ins
 from icg_book.scenarios.mnist import SIZE, Digits
 
 TRAINING = 1024  # digits that Expected Gradients draw from
@@ -25,15 +26,15 @@ class Collection:
 
     Attributes:
         digits: the official test set, or the book's drawings.
-        training: ``(1024, 1, 28, 28)``, training digits at random; None where the data set is missing.
-        n_training: how many training digits there are.
+        training: ``(1024, 1, 28, 28)``, training digits at random, or of scikit-learn's.
+        n_training: how many of those there are.
         four, five: ``(1, 1, 28, 28)``, a 4 that is open at the top, and a 5.
         source: where ``digits`` are from, in words.
         missing: why the data set is not here; None if it is.
     """
 
     digits: Digits
-    training: Tensor | None
+    training: Tensor
     n_training: int
     four: Tensor
     five: Tensor
@@ -41,22 +42,28 @@ class Collection:
     missing: str | None
 
 
-def load(*, download: bool = True) -> Collection:
-    """MNIST, found where ``ICG_DATA`` says or fetched (12 MB); where neither works, the book's drawings.
+def load(*, download: bool | None = None) -> Collection:
+    """MNIST, found where ``ICG_DATA`` says or fetched (12 MB); where neither works, digits that need no network: drawn
+    for this book where one is explained, scikit-learn's where an explanation is compared with many.
 
     Args:
-        download: False never asks the network.
+        download: False never asks the network; by default a reader's kernel does, and `make book` has done it before.
     """
+    download = is_live() if download is None else download
     try:
         train, test = (mnist.load(split, download=download) for split in ("train", "test"))
     except ValueError as error:
         drawn = drawn_digits.load()
         four = drawn_digits.rasterise([ARM, STEM])[None]
         five = drawn.images[DRAWN_FIVE : DRAWN_FIVE + 1]
-        return Collection(drawn, None, 0, four, five, "drawn for this book", str(error))
-    training = train.images[mnist.shuffled(len(train), 0)[:TRAINING]]
+        others = stand_ins.digits()
+        return Collection(drawn, _some(others), len(others), four, five, "drawn for this book", str(error))
     four, five = (test.images[k : k + 1] for k in (FOUR, FIVE))
-    return Collection(test, training, len(train), four, five, "MNIST, test set", None)
+    return Collection(test, _some(train), len(train), four, five, "MNIST, test set", None)
+
+
+def _some(data: Digits) -> Tensor:
+    return data.images[mnist.shuffled(len(data), 0)[:TRAINING]]
 
 
 def stroke(y0: float, x0: float, y1: float, x1: float) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from icg.artifacts import atomic_write, claimed
-from icg_book.kit.downloads import cache_folder
+from icg_book.kit.folders import cache_folder
 from icg_book.kit.pictures import open_picture, prepare
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"}

@@ -1,13 +1,10 @@
-"""The chapter's pictures: scikit-learn's digits and photographs, or a zip file of the reader's own."""
+"""The chapter's pictures: scikit-learn's digits, or a zip file of the reader's own."""
 
 import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 
-import torch
-from torch import Tensor
-
-from icg_book.kit.downloads import cache_folder
+from icg_book.kit.folders import cache_folder
 from icg_book.own_network.folder import ENDINGS, SPLITS
 
 SIDE = 32  # pixels of a digit, enlarged from 8
@@ -69,13 +66,3 @@ def unpacked(archive: Path, folder: Path) -> Path:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content.read(name))
     return folder
-
-
-def photographs() -> Tensor:
-    """The middle squares of the two photographs that scikit-learn has, a temple and a flower: uint8 (2, S, S, 3)."""
-    from sklearn.datasets import load_sample_image
-
-    found = torch.stack([torch.tensor(load_sample_image(name)) for name in ("china.jpg", "flower.jpg")])
-    side = min(found.shape[1:3])
-    top, left = ((n - side) // 2 for n in found.shape[1:3])
-    return found[:, top : top + side, left : left + side]

@@ -34,7 +34,7 @@ from icg.measures import neutrality, probabilities
 from icg.models import MnistNet, MnistPlainNet
 from icg.question import quiet
 from icg.training import Recipe
-from icg_book.kit.downloads import dataset_folder
+from icg_book.kit.folders import dataset_folder
 from icg_book.kit.intervals import wilson
 from icg_book.kit.networks import MnistSmallNet
 from icg_book.kit.trainings import Training

@@ -15,7 +15,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from icg.artifacts import atomic_write
-from icg_book.kit.downloads import Archive, cache_folder, dataset_folder, install
+from icg_book.kit.downloads import Archive, install
+from icg_book.kit.folders import cache_folder, dataset_folder
 from icg_book.kit.pictures import SIDE
 
 CLASSES = (

@@ -15,7 +15,7 @@ NAMES = ("ICG", "ICG, blurred", "EG", "EG, blurred")
 @pytest.fixture
 def gallery():
     pictures = torch.arange(3 * 20 * 20 * 3).remainder(256).byte().view(3, 20, 20, 3)
-    return Gallery(pictures, torch.rand(3, 3, 8, 8), torch.arange(3), missing="gone")
+    return Gallery(pictures, torch.rand(3, 3, 8, 8), torch.rand(4, 3, 8, 8), ("a", "b", "c"), torch.arange(3))
 
 
 def texts(ax):
@@ -39,7 +39,7 @@ def test_a_drawing_in_a_file_is_shown_as_it_is(tmp_path):
 
 def test_photograph(gallery):
     (ax,) = figures.photograph(gallery, one_hot(8, 3, 1), 1).axes
-    assert texts(ax)[0] == f"drawn by code: {CLASSES[3]}, 1.000"
+    assert texts(ax)[0] == f"photograph: {CLASSES[3]}, 1.000"
 
 
 def test_figure_9_has_a_row_for_each_picture(gallery):
@@ -47,14 +47,24 @@ def test_figure_9_has_a_row_for_each_picture(gallery):
     assert f"{CLASSES[8]}, {CLASSES[1]}:" in made.alt
     *panels, bar = made.axes
     assert len(panels) == 2 * 5
-    assert [texts(ax)[0] for ax in panels] == ["drawn by code", *NAMES] + 5 * [""]
+    assert [texts(ax)[0] for ax in panels] == ["photograph", *NAMES] + 5 * [""]
     assert texts(panels[5])[1] == f"{CLASSES[1]}, 1.00" and "of the area" in texts(panels[6])[1]
     assert len(bar.get_xticks()) == 3
 
 
-def test_figure_9_without_its_maps_says_so(gallery):
-    made = figures.figure_9(gallery, one_hot(8, 3, 1), some_maps(0), range(5))
-    assert f"figure 9, from {CLASSES[0]} to {CLASSES[4]}," in made.data
+def test_parts_of_a_flower_are_veiled_but_for_what_is_known():
+    known = {name: torch.zeros(8, 8, dtype=torch.bool) for name in ("inside", "rim", "rest")}
+    known["rim"][:2] = True
+    maps = {name: torch.randn(1, 1, 8, 8) for name in "abc"}
+    plain = torch.full((1, 3, 8, 8), 0.2)
+    p = torch.tensor([0.99, 0.1, 0.7, 0.6, 0.5])
+    made = figures.parts_of_a_flower(torch.rand(1, 3, 8, 8), maps, known, plain, p)
+    assert "0.99, 0.10, 0.70, 0.60, 0.50" in made.alt
+    axes = made.axes
+    assert [texts(ax)[0] for ax in axes] == ["photograph", *"abc", *known, "no flower at all"]
+    assert [texts(ax)[1] for ax in axes if texts(ax)[1]] == [f"golf ball: {value:.2f}" for value in p]
+    veil = axes[5].images[1].get_array()
+    assert (veil[:2, :, 3] == 0).all() and (veil[2:, :, 3] == 1).all()
 
 
 def test_the_share_on_the_border_is_that_of_the_map():

@@ -1,4 +1,4 @@
-"""The pictures of the chapter: photographs where they are, one drawn by code where not; and what it says of that."""
+"""The pictures of the chapter: photographs where they are, stand-ins where not; and what it says of that."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,9 @@ from PIL import Image, ImageOps
 from torch import nn
 
 from icg_book.imagenette import gallery as module
-from icg_book.imagenette.gallery import camera_file, not_shown, open_gallery, parachute
+from icg_book.imagenette.experiment import SAMPLES
+from icg_book.imagenette.gallery import camera_file, open_gallery, parachute
+from icg_book.scenarios import stand_ins
 from icg_book.scenarios.imagenette import CLASSES, Photographs
 
 
@@ -36,13 +38,13 @@ def photographs(n=60):
 @pytest.fixture
 def here(monkeypatch):
     data = {"val": photographs(), "train": photographs(40)}
-    monkeypatch.setattr(module, "photographs", lambda split, progress: data[split])
+    monkeypatch.setattr(module, "photographs", lambda split, **options: data[split])
     return open_gallery(Reader())
 
 
 @pytest.fixture
 def away(monkeypatch):
-    def missing(split, progress):
+    def missing(split, **options):
         raise ValueError("<nobody> has them")
 
     monkeypatch.setattr(module, "photographs", missing)
@@ -55,21 +57,50 @@ def test_photographs_one_of_each_class(here):
     assert torch.equal(here.val.images[here.numbers], here.pictures)
     assert here.samples.shape == (40, 3, 32, 32)  # as many as there are, 500 at most
     assert here.missing is None and "60 for validation" in here.note().data
-    assert (here.kind, here.one, here.title(8)) == (
-        "photograph",
-        "a photograph",
-        f"{CLASSES[8]} (photograph)",
-    )
-    assert list(here.each()) == list(range(10))
+    assert here.names[8] == f"{CLASSES[8]} (photograph)" and here.text("these", "those").data == "these"
+    assert list(here.each()) == list(range(10)) == [k for half in here.halves for k in half]
 
 
-def test_without_photographs_a_picture_is_drawn(away):
-    assert away.pictures.shape == (1, 160, 160, 3) and away.values.shape == (1, 3, 32, 32)
-    assert away.first == 0 and len(away.numbers) == 0
-    assert away.labels is away.samples is away.val is away.train is None
+def test_without_photographs_two_others_stand_in_for_them(away):
+    n = len(stand_ins.SQUARES)
+    assert torch.equal(away.pictures, stand_ins.squares()) and away.values.shape == (n, 3, 32, 32)
+    assert away.samples.shape == (SAMPLES, 3, 32, 32) and away.names == tuple(stand_ins.SQUARES)
+    assert away.first == 0 and len(away.numbers) == 0 and away.labels is away.val is away.train is None
     assert away.missing == "<nobody> has them" and "&lt;nobody&gt;" in away.note().data
-    assert "by code" in away.kind and "by code" in away.one and "by code" in away.title(0)
-    assert "Not shown:</b> figure 9 needs" in not_shown("figure 9").data
+    assert "stand in for Imagenette" in away.note().data and f"{SAMPLES} cut-outs" in away.note().data
+    assert away.text("these", "\n  those\n").data == "those"
+    assert [list(half) for half in away.halves] == [[0, 1], [2, 3]]
+
+
+@pytest.mark.parametrize("building", [True, False])
+def test_a_build_never_asks_the_network_and_a_reader_does(monkeypatch, building):
+    monkeypatch.setenv("ICG_BOOK_BUILD", "1" if building else "")
+    asked = []
+
+    def refuse(split, *, download, progress):
+        asked.append(download)
+        raise ValueError
+
+    monkeypatch.setattr(module, "photographs", refuse)
+    open_gallery(Reader())
+    assert asked == [not building]
+
+
+def test_the_widest_black_border_is_found(here):
+    here.val.images[[3, 5, 7]] = torch.randint(40, 255, (3, 160, 160, 3), dtype=torch.uint8)
+    here.val.images[3, :10], here.val.images[5, :30], here.val.images[7, :, :20] = 0, 0, 0
+    found, edge = here.with_black_border([3, 5, 7])
+    assert torch.equal(found, here.val.images[5]) and edge.shape == (1, 1, 32, 32)
+    assert edge[0, 0, :5].all() and not edge[0, 0, 8:].any()
+
+
+def test_a_stand_in_gets_black_bands(away):
+    found, edge = away.with_black_border([3, 5, 7])
+    assert not found[: module.BAND].any() and not found[-module.BAND :].any()
+    middle = slice(module.BAND, -module.BAND)
+    assert torch.equal(found[middle], away.pictures[0, middle])
+    assert edge[0, 0, :3].all() and edge[0, 0, -3:].all() and edge.double().mean() == pytest.approx(0.25, abs=0.08)
+    assert away.pictures[0, : module.BAND].any()  # the picture itself is what it was
 
 
 def test_the_parachute():

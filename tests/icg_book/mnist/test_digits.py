@@ -4,18 +4,21 @@ import pytest
 import torch
 
 from icg_book.mnist import digits
-from icg_book.scenarios import drawn_digits, mnist
+from icg_book.scenarios import drawn_digits, mnist, stand_ins
 from icg_book.scenarios.mnist import Digits
 
 
-def test_without_the_data_set_the_drawings_take_its_place_and_the_reason_is_kept(monkeypatch):
+def test_without_the_data_set_other_digits_take_its_place_and_the_reason_is_kept(monkeypatch):
     def refuse(split, *, download):
         raise ValueError("no connection")
 
     monkeypatch.setattr(mnist, "load", refuse)
     found = digits.load(download=False)
     drawn = drawn_digits.load()
-    assert found.training is None and found.n_training == 0
+    others = stand_ins.digits().images
+    assert found.n_training == len(others) > len(found.training) == digits.TRAINING
+    taken = (found.training.flatten(1)[:, None] == others.flatten(1)[None, :400]).all(2)
+    assert 100 < taken.sum() and taken.sum(1).max() == 1  # a random part, each once
     assert found.missing == "no connection" and "drawn" in found.source
     assert torch.equal(found.digits.images, drawn.images)
     assert torch.equal(found.five, drawn.images[5:6]) and drawn.labels[5] == 5
@@ -31,6 +34,20 @@ def test_with_the_data_set_the_training_digits_are_a_random_part_of_it(monkeypat
     assert torch.equal(found.four, images[4:5]) and torch.equal(found.five, images[15:16])
     taken = (found.training.flatten(1)[:, :1] == images.flatten(1)[:, 0]).nonzero()[:, 1]
     assert len(taken.unique()) == digits.TRAINING == len(found.training) and taken.tolist() != sorted(taken.tolist())
+
+
+@pytest.mark.parametrize("building", [True, False])
+def test_a_build_never_asks_the_network_and_a_reader_does(monkeypatch, building):
+    monkeypatch.setenv("ICG_BOOK_BUILD", "1" if building else "")
+    asked = []
+
+    def refuse(split, *, download):
+        asked.append(download)
+        raise ValueError
+
+    monkeypatch.setattr(mnist, "load", refuse)
+    digits.load()
+    assert asked == [not building]
 
 
 def test_a_stroke_is_as_wide_as_a_pen_in_either_direction():

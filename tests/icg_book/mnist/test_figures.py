@@ -1,4 +1,4 @@
-"""Figures and tables of the chapter: how many panels, what is said where the data set is missing, rows of tables."""
+"""Figures and tables of the chapter: how many panels, what is said where others stand in for MNIST, rows of tables."""
 
 import pytest
 import torch
@@ -11,7 +11,6 @@ from icg_book.mnist.experiment import IN_SPACE, METHODS
 from icg_book.scenarios.mnist import Digits
 
 SQUARE, CANVAS = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 32, 64)
-NEEDED = "needs the\ndata set"
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +45,22 @@ def maps(*names):
     return {name: torch.randn(1, 1, 28, 28) for name in names}
 
 
-def test_panels_leave_places_empty_and_say_what_is_missing():
-    items = [("one\nof two lines", "image", SQUARE), None, ("two", "map", SQUARE), ("three", "map", None)]
+def test_panels_leave_places_empty():
+    items = [("one\nof two lines", "image", SQUARE), None, ("two", "map", SQUARE), ("three", "map", SQUARE)]
     figure = figures.panels(items, columns=2, faint=0.25)
-    assert titles(figure) == ["one\nof two lines", "two", "three"] and texts(figure) == [NEEDED]
+    assert titles(figure) == ["one\nof two lines", "two", "three"]
     assert "max |value|" in figure.axes[1].get_xlabel() and not figure.axes[0].get_xlabel()
     assert len(figure.axes) == 4 and figure.axes[-1].get_xticklabels()[0].get_text() == "− 0.25 max"
     assert figure.axes[1].images[0].norm.vmax == pytest.approx(0.25 * SQUARE.max().item())
     assert len(figures.panels(items, columns=2, bar=False).axes) == 3
 
 
-def test_a_mask_is_outlined_on_every_picture_but_not_where_one_is_missing():
+def test_a_mask_is_outlined_on_every_picture():
     mask = torch.zeros(1, 1, 28, 28, dtype=torch.bool)
     mask[..., 5:9, 5:9] = True
-    items = [("picture", "image", SQUARE), ("map", "map", SQUARE), ("missing", "map", None)]
+    items = [("picture", "image", SQUARE), ("map", "map", SQUARE)]
     figure = figures.panels(items, columns=3, outline=mask, bar=False)
-    assert [len(ax.collections) for ax in figure.axes] == [1, 1, 0]
+    assert [len(ax.collections) for ax in figure.axes] == [1, 1]
 
 
 def test_one_stroke_shows_the_gap_and_the_probabilities():
@@ -78,18 +77,20 @@ def test_the_note_says_what_is_here_and_escapes_what_was_tried():
     digits = Digits(torch.rand(3, 1, 28, 28), torch.arange(3))
     here = figures.data_note(Collection(digits, SQUARE, 60_000, SQUARE, SQUARE, "", None)).data
     assert "MNIST is here" in here and "60,000 digits" in here and "3 for testing" in here
-    missing = figures.data_note(Collection(digits, None, 0, SQUARE, SQUARE, "", "a <b> in a path")).data
-    assert "not here" in missing and "a &lt;b&gt; in a path" in missing and "show 3 digits" in missing
+    training = torch.tensor([0.0, 0.0, 0.0, 1.0]).repeat(196).view(1, 1, 28, 28)
+    missing = figures.data_note(Collection(digits, training, 1797, SQUARE, SQUARE, "", "a <b> in a path")).data
+    assert "stand in for MNIST" in missing and "a &lt;b&gt; in a path" in missing and "are 3 digits" in missing
+    assert "1,797 handwritten" in missing and "of these 75%" in missing
 
 
 def test_maps_of_the_four():
-    four_maps = maps("IG", "ICG") | {"EG": None}
+    four_maps = maps("IG", "ICG", "EG")
     figure = figures.maps_of_the_four(SQUARE, four_maps, SQUARE > 0.9)
-    assert titles(figure) == ["input", "IG", "ICG", "EG"] and texts(figure) == [NEEDED]
+    assert titles(figure) == ["input", "IG", "ICG", "EG"]
 
 
 def test_figure_10_is_in_the_order_of_its_letters():
-    found = maps("B: zero baseline", "C: middle baseline", "D: AGN", "F: ICG", "G: mean baseline") | {"H: EG": None}
+    found = maps("B: zero baseline", "C: middle baseline", "D: AGN", "F: ICG", "G: mean baseline", "H: EG")
     figure = figures.figure_10(model, SQUARE, found, SQUARE, "made up")
     assert [title[0] for title in titles(figure)] == list("ABCDEFGH")
     assert "p(7)" in titles(figure)[0] and "made up" in titles(figure)[0]
@@ -130,15 +131,13 @@ def test_taken_away_veils_what_is_taken():
     assert ((veil[..., 3] == 1) == taken[2, 0].numpy()).all()
 
 
-def test_figures_of_space_have_their_places_without_the_data_set_as_well():
+def test_figures_of_space_have_their_places():
     ghost = CANVAS > 0.9
-    found = {"C: AGN": torch.randn_like(CANVAS), "D: ICG": torch.randn_like(CANVAS), "E: EG": None}
+    found = {name: torch.randn_like(CANVAS) for name in ("C: AGN", "D: ICG", "E: EG")}
     figure = figures.figure_11(model, CANVAS, found, CANVAS, ghost)
-    assert [title[0] for title in titles(figure)] == list("ABCDE") and texts(figure) == [NEEDED]
+    assert [title[0] for title in titles(figure)] == list("ABCDE")
     left, right = found["C: AGN"], found["D: ICG"]
-    assert len(titles(figures.ghost_and_data(CANVAS, left, right, ghost))) == 2
-    without = figures.ghost_and_data(CANVAS, None, None, ghost)
-    assert titles(without)[-1] == "input" and texts(without) == [NEEDED] * 2
+    assert len(titles(figures.ghost_and_data(left, right, ghost))) == 2
 
 
 def test_figures_of_what_was_measured(result, cards, curves):

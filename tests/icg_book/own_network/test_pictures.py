@@ -10,7 +10,8 @@ from sklearn.datasets import load_digits
 
 from icg_book.own_network import figures
 from icg_book.own_network.folder import class_folders, read_folder
-from icg_book.own_network.pictures import folder_of, photographs
+from icg_book.own_network.pictures import folder_of
+from icg_book.scenarios.stand_ins import middles
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +89,7 @@ def test_maps_are_drawn_with_scales_of_their_own():
 
 
 def test_two_photographs_beside_the_maps_of_two_networks():
-    shown = photographs()
+    shown = middles()
     assert shown.shape == (2, 427, 427, 3) and shown.dtype == torch.uint8
     found = {"one": torch.randn(2, 8, 8), "another": 10 * torch.randn(2, 16, 16)}
     sure = torch.eye(10)[[2, 5]]

@@ -22,7 +22,7 @@ from icg.__main__ import main
 from icg.certainty import split
 from icg.models import ARCHITECTURES, MnistNet, MnistPlainNet
 from icg.training import train
-from icg_book.kit import downloads, records
+from icg_book.kit import folders, records
 from icg_book.scenarios import mnist
 from icg_book.scenarios.mnist import CLASSES, Digits
 
@@ -195,7 +195,7 @@ def test_a_folder_that_can_not_be_written_to_is_an_error_of_one_line(mirror, tmp
 def test_without_the_variable_digits_are_in_the_cache(mirror, monkeypatch, tmp_path):
     monkeypatch.delenv("ICG_DATA")
     monkeypatch.setenv("ICG_CACHE", str(tmp_path / "cache"))
-    assert len(mnist.load("test")) == 30 and downloads.dataset_folder() == tmp_path / "cache"
+    assert len(mnist.load("test")) == 30 and folders.dataset_folder() == tmp_path / "cache"
     assert (tmp_path / "cache" / "MNIST" / "raw" / "t10k-images-idx3-ubyte").exists()
 
 
