@@ -16,7 +16,7 @@ from pathlib import Path
 from jupyter_cache import get_cache
 
 from icg_book.kit.folders import missing
-from press import icons
+from press import slim
 from press.chapters import ROOT, read_chapter
 from press.digests import BUILD, digest
 
@@ -81,7 +81,7 @@ def main() -> int:
                 file=sys.stderr,
             )
             return status
-        icons.slim(BUILD / "html")
+        slim.shed(BUILD / "html")
         pages_key.write_text(before)
         for line in slow(get_cache(BUILD / ".jupyter_cache").list_cache_records(), start):
             print(line)

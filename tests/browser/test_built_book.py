@@ -1,5 +1,6 @@
 """Every page of the built book: it reads offline, on a phone and without eyes."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -32,15 +33,62 @@ def test_page_reads_from_a_folder(open_page, path):
     record.assert_clean()
 
 
+RAW_TEX = r"\\[()\[\]]|\\(begin|frac|sum|int|phi|alpha|partial)\b|\$[^$\n]*[\\_^][^$\n]*\$"
+
+
+def open_typeset(open_page, path, **options):
+    """The page when all its formulas are set, and how many there are."""
+    page, record = open_page(path, **options)
+    formulas = page.locator(".math").count()
+    if formulas:
+        page.wait_for_function("!document.querySelector('.math:not([data-set])')")
+    return page, record, formulas
+
+
 @pytest.mark.parametrize("path", CHAPTERS)
 def test_maths_is_typeset(open_page, path):
-    page, _ = open_page(path)
-    formulas = page.locator("article .math").count()
-    if formulas:
-        page.wait_for_function("window.MathJax?.startup?.promise")
-        page.evaluate("MathJax.startup.promise")
-        assert page.locator("article mjx-container svg").count() >= formulas
-        assert page.locator("article mjx-merror, article [data-mjx-error]").count() == 0
+    page, record, formulas = open_typeset(open_page, path)
+    for part in (".katex-html", ".katex-mathml math"):  # for the eye, and for screen readers
+        assert page.locator(f".math {part}").count() == formulas
+    assert page.locator(".katex-error").count() == 0
+    # What is written on the page, code aside: no formula is left as TeX, be it in the text or in an output.
+    text = page.evaluate("""() => {
+        const copy = document.querySelector("article").cloneNode(true);
+        for (const part of copy.querySelectorAll("pre, code, script, style, .katex-mathml")) part.remove();
+        return copy.textContent;
+    }""")
+    assert not re.search(RAW_TEX, text)
+    assert any("katex" in address for address in record.requests) == bool(formulas)
+
+
+def test_numbers_of_equations_stand_beside_them_and_are_referred_to(open_page):
+    page, _, _ = open_typeset(open_page, "book/local_minimum.html")
+    for number in page.locator("div.math .eqno").all():
+        box, formula = number.bounding_box(), number.locator("xpath=..").locator(".katex-html").bounding_box()
+        assert box["x"] > formula["x"] + formula["width"] / 2
+        assert formula["y"] < box["y"] + box["height"] / 2 < formula["y"] + formula["height"]
+    for link in page.locator("article a[href^='#equation-']").all():
+        target = page.locator(f"[id='{link.get_attribute('href')[1:]}'] .eqno")
+        assert link.inner_text() in target.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_formulas_are_as_readable_as_the_text(open_page, scheme):
+    page, _, _ = open_typeset(open_page, "book/shapley.html", color_scheme=scheme)
+    colour = "e => getComputedStyle(e).color"
+    assert page.locator("p .katex .mord").first.evaluate(colour) == page.locator("p:has(.katex)").first.evaluate(colour)
+
+
+def test_wide_formulas_scroll_on_a_phone_and_others_break(open_page):
+    page, _, _ = open_typeset(open_page, "book/attribution_transfer.html", width=390, height=844)
+    wide = page.locator(".katex-display[tabindex='0']")
+    assert wide.count()
+    wide.first.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.activeElement.scrollLeft > 0")
+    assert page.evaluate("""() => [...document.querySelectorAll("article span.math")].every(
+        (formula) => formula.getBoundingClientRect().right <= innerWidth)""")
 
 
 @pytest.mark.parametrize("path", CHAPTERS)
