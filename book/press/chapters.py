@@ -26,6 +26,12 @@ CALL = re.compile(r"^# *(?:(\w+) = )?checks\.(check_\w+|accept)\((\w+)\)", re.M)
 SOLUTION = re.compile(r"<details>\s*<summary>Solution</summary>\s*(.*?)\s*</details>\s*", re.S)
 
 
+def title_of_hidden(cell: dict) -> str | None:
+    """What code that the book hides is called: by its metadata; the set-up cell needs none there."""
+    set_up = "%matplotlib inline" in "".join(cell["source"])
+    return cell["metadata"].get("icg", {}).get("title", "Set-up" if set_up else None)
+
+
 @contextmanager
 def at(where: str) -> Iterator[None]:
     """Put the place before the message of a ValueError."""

@@ -9,6 +9,8 @@ import json
 
 from sphinx.application import Sphinx
 
+from press.chapters import title_of_hidden
+
 HIDDEN = ("hide-input", "hide-output", "hide-cell")
 STUB = "Begin here, in a notebook"
 
@@ -19,7 +21,7 @@ def titled(source: str) -> str:
     for cell in notebook["cells"]:
         metadata = cell["metadata"]
         tags = metadata.get("tags", [])
-        title = metadata.get("icg", {}).get("title")
+        title = title_of_hidden(cell)
         if "stub" in tags:
             metadata["tags"], title = [*tags, "hide-input"], STUB
         if title and {*HIDDEN} & {*metadata.get("tags", ())}:

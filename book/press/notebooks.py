@@ -17,7 +17,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pybtex.database.input.bibtex import Parser
 
-from press.chapters import ROOT, SOLUTION, Chapter, Exercise, at, chapter_files, part_of, read_chapter
+from press.chapters import (
+    ROOT,
+    SOLUTION,
+    Chapter,
+    Exercise,
+    at,
+    chapter_files,
+    part_of,
+    read_chapter,
+    title_of_hidden,
+)
 from press.needs import FENCED, needed
 from press.plain import Plain, labels, literal
 
@@ -145,7 +155,7 @@ def fold(cell) -> None:
     Raises:
         ValueError: it has none.
     """
-    title = cell.metadata.get("icg", {}).get("title", "Set-up" if "%matplotlib inline" in cell.source else None)
+    title = title_of_hidden(cell)
     if not title:
         raise ValueError('expected a title in the metadata of hidden code, "icg": {"title": …}')
     cell.source = f"#@title {title}\n{cell.source}"
