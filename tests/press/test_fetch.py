@@ -101,7 +101,7 @@ def building(tmp_path, monkeypatch):
     monkeypatch.setattr(build, "BUILD", tmp_path / "_build")
     monkeypatch.setattr(build, "INDEX", tmp_path / "_build" / "index.html")
     monkeypatch.setattr(build, "digest", lambda *names: f"digest of {len(names)}")
-    monkeypatch.setattr(build.slim, "slim", lambda folder: None)
+    monkeypatch.setattr(build.slim, "shed", lambda folder: None)
     monkeypatch.setattr(build, "get_cache", lambda folder: SimpleNamespace(list_cache_records=lambda: []))
     monkeypatch.delenv("ICG_FETCH", raising=False)
     done = []
