@@ -94,15 +94,27 @@ def legible(figure: Plain) -> float:
 
 
 def packed(svg: str) -> str:
-    """matplotlib's SVG without what no reader sees: comments, metadata, a thousandth of a point, unused colours."""
-    svg = re.sub(r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", "", svg, flags=re.S)
-    svg = re.sub(r'(?<=[ \n])(?:d|x|y|points)="[^"]+"|translate\([^)]+\)', lambda found: _rounded(found[0]), svg)
-    return re.sub(r"\n\s*", "\n", EMBEDDED.sub(_repacked, svg)).strip()
+    """matplotlib's SVG in half as many bytes: without what no reader sees, and as short as it can be written."""
+    for old, new in SHORTER:
+        svg = re.sub(old, new, svg, flags=re.S)
+    svg = EMBEDDED.sub(_repacked, svg)
+    return re.sub(r"\n\s*", "\n", svg).strip()
 
 
-def _rounded(text: str) -> str:
-    """Numbers to a hundredth, in one line."""
-    return " ".join(NUMBER.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), text).split())
+def _tight(found: re.Match) -> str:
+    """Numbers to a hundredth, in one line, without spaces at letters."""
+    short = NUMBER.sub(lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), found[0])
+    return re.sub(r" ?\b([A-Za-z]) ", r"\1", " ".join(short.split())) if short.startswith("d=") else short
+
+
+SHORTER = (
+    (r"<\?xml.*?\?>|<!DOCTYPE.*?>|<!--.*?-->|<metadata>.*?</metadata>", ""),
+    (r'(?<=\s)(?:d|x|y|points)="[^"]+"|translate\([^)]+\)', _tight),
+    (r'<g id="[^"]*"', "<g"),  # nothing refers to a group
+    (r'(<use xlink:href="[^"]+") transform="translate\(([\d.]+) 0\)"', r'\1 x="\2"'),
+    (r"(id=\"|#)DejaVuSans-", r"\1D"),  # letters: the same in all figures, which may stand in one page
+    (r'style="[^"]+"', lambda found: re.sub(r"([:;]) ", r"\1", found[0])),
+)
 
 
 def _repacked(found: re.Match) -> str:

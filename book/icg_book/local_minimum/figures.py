@@ -255,12 +255,12 @@ def comparison(result: dict):
         for c, (reference, methods) in enumerate(references.items()):
             ax = axes[r, c]
             _dots_with_intervals(ax, [methods.get(method, {}).get(measure) for method in METHODS])
-            ax.set_xlim(left=0)
             if r == 0:
                 ax.set_title(f"to {reference}", fontsize=10)
             if r == len(MEASURES) - 1 or c == 0:
                 better = "smaller is closer" if measure == "largest difference" else "larger is closer"
                 ax.set_xlabel(f"{measure} ({better})" if c == 0 else measure, fontsize=8.5)
+        axes[r, 0].set_xlim(left=0)  # now: a limit stops the axis from growing
         axes[r, 0].set_yticks(range(len(METHODS)), METHODS, fontsize=8.5)
     axes[0, 0].invert_yaxis()
     return figure
