@@ -266,6 +266,20 @@ def test_damaged_data_keep_the_static_picture(browser, page_file, tmp_path):
     page.close()
 
 
+def test_starts_when_it_comes_into_view(open_explorable, page_file, tmp_path):
+    below = tmp_path / "below.html"
+    text = page_file.read_text(encoding="utf-8").replace("<body>", '<body><div style="height: 9000px"></div>')
+    below.write_text(text, encoding="utf-8")
+    page, root = open_explorable(url=below.as_uri(), ready=False)
+    page.wait_for_selector(".icg-x[data-state=waiting] >> nth=0", state="attached")
+    page.wait_for_timeout(300)
+    assert root.get_attribute("data-state") == "waiting" and root.locator(".icg-x-stage").count() == 0
+    assert root.locator("img").first.is_visible()  # and keeps the place
+    root.scroll_into_view_if_needed()
+    page.wait_for_selector(".icg-x[data-state=ready]")
+    assert not root.locator(".icg-x-static").is_visible()
+
+
 def test_works_in_a_sandboxed_frame(open_explorable, page_file, tmp_path):
     """As Colab and some hosts show outputs: scripts allowed, but no origin of its own."""
     outer = tmp_path / "outer.html"

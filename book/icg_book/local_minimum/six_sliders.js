@@ -4,7 +4,7 @@
 
 function build(root, stage, data, colours) {
   const levels = data.levels;
-  const { f, shares, begin, finish, results, largest, list, findings, sentences, FAINT, SLOW } = sixSlidersMaths(data);
+  const { f, shares, largest, list, findings, sentences, FAINT } = sixSlidersWords(data);
 
   // ---- controls ---------------------------------------------------------------------------------------------------
 
@@ -98,22 +98,12 @@ function build(root, stage, data, colours) {
     state.values[i] = round(value);
     update();
   }
-  let waiting = false, later = null;
-  function update() { // controls at once, the bars with the next picture
+  function update() { // controls at once, the bars when they come
     sliders.forEach((s, i) => s.set(state.values[i]));
     for (const b of presets) b.setAttribute("aria-pressed", String(b.values) === String(state.values));
     drawDots();
     mark();
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(compute);
-  }
-  function compute() {
-    waiting = false;
-    now = begin(state.values);
-    draw();
-    clearTimeout(later);
-    later = setTimeout(() => { finish(now); draw(); }, 60);
+    ask(state.values);
   }
   function mark() { // the component that was moved last
     stage.dataset.active = state.active + 1;
@@ -141,8 +131,9 @@ function build(root, stage, data, colours) {
 
   const CLASSES = data.classes, REACH = 45; // percent of a panel's width for the largest bar
   function draw() {
+    if (!now) return;
     const r = now, ready = SLOW.every((name) => r[name]), most = Math.max(...shares.map((m) => (r[m] ? largest(r[m]) : 0))) || 1;
-    const isPaper = String(data.presets[0].values) === String(state.values);
+    const isPaper = String(data.presets[0].values) === String(r.values);
     legend.style.visibility = isPaper && state.scaled ? "" : "hidden";
     for (const p of panels) {
       p.node.classList.toggle("icg-six-stale", !r[p.name]);
@@ -169,7 +160,7 @@ function build(root, stage, data, colours) {
       el("span", {}, "network: P(" + CLASSES[1] + ") = ", el("b", {}, number(r.p, 3)), right ? "" : " (wrong)"));
     words.classList.toggle("icg-six-stale", !ready);
     if (!ready) return;
-    const { found, said } = sentences(state.values, r);
+    const { found, said } = sentences(r.values, r);
     const names = (who) => who.flatMap((i) => [chip(i), i === who[who.length - 1] ? "" : " "]);
     const lines = said.map(([who, middle, methods]) => el("li", {}, ...names(who), middle, el("b", {}, list(methods)), methods.length ? "." : "",
       methods.includes("exact SHAP") ? " Exact SHAP may: it asks what knowing the value does to the chances, not what it scores." : ""));
@@ -184,10 +175,10 @@ function build(root, stage, data, colours) {
   }
 
   root.__explorable = { state, set, move, findings, now: () => now };
-  waiting = true; // no second computation of the start
-  update();
-  curve.draw();
-  waiting = false;
-  now = results(state.values);
-  draw();
+  let ask;
+  return new Promise((shown) => {
+    ask = openSixSlidersAsker(data, (answer) => { now = answer; draw(); shown(); });
+    update();
+    curve.draw();
+  });
 }

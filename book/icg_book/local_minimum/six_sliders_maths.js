@@ -1,11 +1,67 @@
+// uses beside.js
 // uses packed.js
 // The maths of "six sliders": the network by its tables, what every method gives to six components, and what is to be said.
 // six_sliders.py has the same in numpy.
 
-// `data` is what six_sliders.py gives to the page.
+const SLOW = ["AGN", "EG"]; // many paths: they come last
+
+// The curve, and what is to be said of an answer {values, score, p, total, one list of shares for each method}. `data` is
+// what six_sliders.py gives to the page.
+function sixSlidersWords(data) {
+  const n = 6, shares = data.panels.map((p) => p.name).slice(1); // the methods; the first panel has the scores
+  const f = (x) => (x > 0.75 ? 2 * x - 1 : x > 0.5 ? 2 * (1 - x) : -0.75); // figure 5
+  const largest = (v) => Math.max(...v.map(Math.abs));
+
+  const list = (words) => (words.length < 2 ? words.join("") : words.slice(0, -1).join(", ") + " and " + words[words.length - 1]);
+  function correlation(a, b) { // NaN where either has six equal numbers
+    const mean = (v) => v.reduce((s, w) => s + w, 0) / n, ma = mean(a), mb = mean(b);
+    let ab = 0, aa = 0, bb = 0;
+    for (let i = 0; i < n; i++) { ab += (a[i] - ma) * (b[i] - mb); aa += (a[i] - ma) ** 2; bb += (b[i] - mb) ** 2; }
+    return aa > 1e-16 && bb > 1e-16 ? ab / Math.sqrt(aa * bb) : NaN;
+  }
+  const FAINT = 0.005; // a method whose largest share is below has all but nothing to share
+  // Decided by the numbers alone. A share is next to nothing below a twentieth of the method's largest.
+  function findings(values, r) {
+    const loud = shares.filter((m) => largest(r[m]) > FAINT), faint = shares.filter((m) => !loud.includes(m));
+    const against = values.map((_, i) => loud.filter((m) => r[m][i] * r.score[i] < 0 && Math.abs(r[m][i]) > 0.05 * largest(r[m])));
+    const low = values.map((_, i) => i).filter((i) => r.score[i] < 0);
+    const blind = low.length ? loud.filter((m) => low.every((i) => Math.abs(r[m][i]) <= 0.05 * largest(r[m]))) : [];
+    const uneven = low.length > 1 ? loud.filter((m) => {
+      const some = low.map((i) => r[m][i]);
+      return Math.max(...some) - Math.min(...some) > 0.15 * largest(r[m]);
+    }) : [];
+    const off = shares.slice(1).map((m) => ({ m, by: largest(r[m].map((v, i) => v - r["exact SHAP"][i])) })).sort((a, b) => a.by - b.by);
+    const like = loud.filter((m) => m !== "exact SHAP").map((m) => ({ m, by: correlation(r[m], r["exact SHAP"]) })).filter((q) => isFinite(q.by)).sort((a, b) => b.by - a.by);
+    return { against, low, blind, uneven, faint, off, like };
+  }
+  function sentences(values, r) {
+    const found = findings(values, r), said = [];
+    // Components with the same methods against them share a sentence.
+    const groups = new Map();
+    found.against.forEach((methods, i) => {
+      const key = Math.sign(r.score[i]) + methods.join();
+      if (methods.length) groups.set(key, { methods, who: [...((groups.get(key) || {}).who || []), i] });
+    });
+    const sorted = [...groups.values()].sort((a, b) => b.methods.length - a.methods.length || a.who[0] - b.who[0]);
+    for (const { methods, who } of sorted.slice(0, 3)) {
+      const up = r.score[who[0]] > 0, many = who.length > 1;
+      said.push([who, (up ? (many ? " add to" : " adds to") : many ? " lower" : " lowers") + " the score, yet "
+        + (many ? "get a " : "gets a ") + (up ? "negative" : "positive") + " share from ", methods]);
+    }
+    if (!sorted.length) said.push([[], "Every share has the sign of its score, or is next to nothing.", []]);
+    const many = found.low.length > 1;
+    if (found.blind.length) said.push([found.low, (many ? " lower" : " lowers") + " the score, but " + (many ? "get" : "gets") + " next to nothing from ", found.blind]);
+    if (found.uneven.length) said.push([found.low, " have one and the same score, but get unequal shares from ", found.uneven]);
+    if (found.faint.length) said.push([[], "All but nothing to share (below " + FAINT + "): ", found.faint]);
+    return { found, said };
+  }
+
+  return { f, shares, largest, list, findings, sentences, FAINT };
+}
+
+// The answers.
 function sixSlidersMaths(data) {
-  const n = 6, levels = data.levels, F = data.unit.length;
-  const shares = data.panels.map((p) => p.name).slice(1); // the methods; the first panel has the scores
+  const n = 6, levels = data.levels, F = data.unit.length, { f } = sixSlidersWords(data);
 
   // ---- the network ------------------------------------------------------------------------------------------------
 
@@ -87,7 +143,7 @@ function sixSlidersMaths(data) {
   // Shares along paths, their mean; at(path, alpha) gives the components' numbers. The probability depends on their mean
   // alone. So a piece's change of it is shared by the gradient in its middle times the change of each component's
   // numbers; what that misses goes to the components in proportion. A piece is halved until its halves say the same.
-  function walk(name, at, paths, jumps = () => []) {
+  function* walk(name, at, paths, jumps = () => []) {
     const { pieces, close } = data.paths[name];
     const total = new Array(n).fill(0);
     const end = (path, alpha) => { const all = at(path, alpha); return { all, p: probability(all) }; };
@@ -122,6 +178,7 @@ function sixSlidersMaths(data) {
         add(path, cuts[k - 1], cuts[k], atA, atB, share(atA, atB), 0);
         atA = atB;
       }
+      yield;
     }
     return total;
   }
@@ -148,9 +205,8 @@ function sixSlidersMaths(data) {
     return shapley((mask) => probability(present.map((v, k) => (mask >> Math.floor(k / F) & 1 ? v : absent[k]))));
   }
 
-  // The curve of figure 5. A random component's score is -0.75 or uniform between 0.5 and 1, with even chances; so a
+  // A random component's score is -0.75 or uniform between 0.5 and 1, with even chances; so a
   // coalition's chance of a positive sum is a sum over Irwin-Hall distributions, exactly.
-  const f = (x) => (x > 0.75 ? 2 * x - 1 : x > 0.5 ? 2 * (1 - x) : -0.75);
   function chance(from, to) { let c = 1; for (let k = 0; k < to; k++) c *= (from - k) / (k + 1); return c; }
   function irwinHall(s, k) {
     if (k === 0) return s >= 0 ? 1 : 0;
@@ -183,62 +239,56 @@ function sixSlidersMaths(data) {
     "AGN": (x) => straight("AGN", x, data.noise.map((z) => z.map((e, i) => Math.min(1, Math.max(0, x[i] + e))))),
     "EG": (x) => straight("EG", x, data.draws),
   };
-  const SLOW = ["AGN", "EG"]; // many paths: they wait until a dragged dot rests
-  function begin(values) {
+  // Yields after each small step: once a quick answer, without the slow methods; in the end the whole one; else nothing.
+  function* answers(values) {
     const found = { values: values.slice(), p: predict(values) };
-    for (const panel of data.panels) if (!SLOW.includes(panel.name)) found[panel.name] = METHODS[panel.name](found.values);
-    found.total = found.score.reduce((a, b) => a + b, 0);
-    return found;
-  }
-  function finish(found) { for (const name of SLOW) found[name] = METHODS[name](found.values); return found; }
-  const results = (values) => finish(begin(values));
-  const largest = (v) => Math.max(...v.map(Math.abs));
-
-  // ---- what is seen, in words -------------------------------------------------------------------------------------
-
-  const list = (words) => (words.length < 2 ? words.join("") : words.slice(0, -1).join(", ") + " and " + words[words.length - 1]);
-  function correlation(a, b) { // NaN where either has six equal numbers
-    const mean = (v) => v.reduce((s, w) => s + w, 0) / n, ma = mean(a), mb = mean(b);
-    let ab = 0, aa = 0, bb = 0;
-    for (let i = 0; i < n; i++) { ab += (a[i] - ma) * (b[i] - mb); aa += (a[i] - ma) ** 2; bb += (b[i] - mb) ** 2; }
-    return aa > 1e-16 && bb > 1e-16 ? ab / Math.sqrt(aa * bb) : NaN;
-  }
-  const FAINT = 0.005; // a method whose largest share is below has all but nothing to share
-  // Decided by the numbers alone. A share is next to nothing below a twentieth of the method's largest.
-  function findings(values, r) {
-    const loud = shares.filter((m) => largest(r[m]) > FAINT), faint = shares.filter((m) => !loud.includes(m));
-    const against = values.map((_, i) => loud.filter((m) => r[m][i] * r.score[i] < 0 && Math.abs(r[m][i]) > 0.05 * largest(r[m])));
-    const low = values.map((_, i) => i).filter((i) => r.score[i] < 0);
-    const blind = low.length ? loud.filter((m) => low.every((i) => Math.abs(r[m][i]) <= 0.05 * largest(r[m]))) : [];
-    const uneven = low.length > 1 ? loud.filter((m) => {
-      const some = low.map((i) => r[m][i]);
-      return Math.max(...some) - Math.min(...some) > 0.15 * largest(r[m]);
-    }) : [];
-    const off = shares.slice(1).map((m) => ({ m, by: largest(r[m].map((v, i) => v - r["exact SHAP"][i])) })).sort((a, b) => a.by - b.by);
-    const like = loud.filter((m) => m !== "exact SHAP").map((m) => ({ m, by: correlation(r[m], r["exact SHAP"]) })).filter((q) => isFinite(q.by)).sort((a, b) => b.by - a.by);
-    return { against, low, blind, uneven, faint, off, like };
-  }
-  function sentences(values, r) {
-    const found = findings(values, r), said = [];
-    // Components with the same methods against them share a sentence.
-    const groups = new Map();
-    found.against.forEach((methods, i) => {
-      const key = Math.sign(r.score[i]) + methods.join();
-      if (methods.length) groups.set(key, { methods, who: [...((groups.get(key) || {}).who || []), i] });
-    });
-    const sorted = [...groups.values()].sort((a, b) => b.methods.length - a.methods.length || a.who[0] - b.who[0]);
-    for (const { methods, who } of sorted.slice(0, 3)) {
-      const up = r.score[who[0]] > 0, many = who.length > 1;
-      said.push([who, (up ? (many ? " add to" : " adds to") : many ? " lower" : " lowers") + " the score, yet "
-        + (many ? "get a " : "gets a ") + (up ? "negative" : "positive") + " share from ", methods]);
+    function* fill(names) {
+      for (const name of names) {
+        const shares = METHODS[name](found.values);
+        found[name] = Array.isArray(shares) ? shares : yield* shares;
+        yield;
+      }
     }
-    if (!sorted.length) said.push([[], "Every share has the sign of its score, or is next to nothing.", []]);
-    const many = found.low.length > 1;
-    if (found.blind.length) said.push([found.low, (many ? " lower" : " lowers") + " the score, but " + (many ? "get" : "gets") + " next to nothing from ", found.blind]);
-    if (found.uneven.length) said.push([found.low, " have one and the same score, but get unequal shares from ", found.uneven]);
-    if (found.faint.length) said.push([[], "All but nothing to share (below " + FAINT + "): ", found.faint]);
-    return { found, said };
+    yield* fill(data.panels.map((p) => p.name).filter((name) => !SLOW.includes(name)));
+    found.total = found.score.reduce((a, b) => a + b, 0);
+    yield { ...found };
+    yield* fill(SLOW);
+    yield found;
   }
+  function results(values) { return [...answers(values)].pop(); }
 
-  return { f, shares, predict, begin, finish, results, largest, list, findings, sentences, FAINT, SLOW };
+  return { predict, answers, results };
+}
+
+// ---- answers to a page that keeps asking --------------------------------------------------------------------------------
+
+// `take({number, values})`, then `work(until)` as often as it says that there is more. While a reader drags, values come
+// faster than answers: a quick answer is finished before the newest values are begun, or there would be none until the
+// hand rests; the slow methods wait until it does.
+function openSixSliders(data, post) {
+  const { answers } = sixSlidersMaths(data);
+  let newest = null, job = null;
+  function begin() { job = { number: newest.number, quick: false, steps: answers(newest.values) }; }
+  return {
+    take(message) {
+      newest = message;
+      if (!job || job.quick) begin();
+    },
+    work(until) {
+      while (job && performance.now() < until) {
+        const { value, done } = job.steps.next();
+        if (value) { job.quick = true; post(value); }
+        if (job.quick && newest.number > job.number) begin();
+        else if (done) job = null;
+      }
+      return job !== null;
+    },
+  };
+}
+// The same beside the page. Returns ask(values).
+function openSixSlidersAsker(data, answered) {
+  const functions = [base64Bytes, inflate, unpack, sixSlidersWords, sixSlidersMaths];
+  const ask = beside(openSixSliders, functions, { SLOW }, data, answered);
+  let count = 0;
+  return (values) => ask({ number: ++count, values: values.slice() });
 }

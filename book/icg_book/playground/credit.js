@@ -1,3 +1,4 @@
+// uses beside.js
 // uses credit_network.js
 // uses scene_maths.js
 // What each object is due and is paid, and a worker that computes it beside the page.
@@ -170,51 +171,13 @@ function openServer(data, post) {
   };
 }
 
-// The same in a worker, made from the text of these functions, so that it runs from a file, too; and where a page may
-// have no worker, in the page itself, a few milliseconds at a time. Returns ask(things), which gives the picture's number.
+// The same beside the page. Returns ask(things), which gives the picture's number.
 function openAsker(data, answered) {
-  let count = 0, ask;
-  try {
-    const functions = [base64Bytes, inflate, unpack, assembleSweep, plainSweep, openKernel, grown, openCredit, sceneMaths, creditMaths, openServer, serve];
-    const text = "const SIDE = " + SIDE + ", PLANE = " + PLANE + ", GRID = " + GRID + ", PLACES = " + PLACES + ";\n" + functions.join("\n") + "\nserve();";
-    const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" })), worker = new Worker(address);
-    URL.revokeObjectURL(address);
-    worker.onmessage = (event) => answered(event.data);
-    worker.onerror = (event) => { // refused only now
-      event.preventDefault();
-      if (ask !== inPage) { ask = inPage; inPage(last); }
-    };
-    worker.postMessage({ data });
-    ask = (message) => worker.postMessage(message);
-  } catch (error) { ask = inPage; }
-
-  let server = null, busy = false, last = null;
-  function inPage(message) {
-    server = server || openServer(data, answered);
-    server.take(message);
-    if (!busy) { busy = true; setTimeout(goOn); }
-  }
-  function goOn() {
-    busy = server.work(performance.now() + 8);
-    if (busy) setTimeout(goOn);
-  }
+  const functions = [base64Bytes, inflate, unpack, assembleSweep, plainSweep, openKernel, grown, openCredit, sceneMaths, creditMaths];
+  const ask = beside(openServer, functions, { SIDE, PLANE, GRID, PLACES }, data, answered);
+  let count = 0;
   return (things) => {
-    last = { number: ++count, things };
-    ask(last);
+    ask({ number: ++count, things });
     return count;
-  };
-}
-// What runs in the worker: the first message brings the data, the others pictures.
-function serve() {
-  let server = null, busy = false;
-  const { port1, port2 } = new MessageChannel(), later = () => port2.postMessage(null); // sooner than a timer
-  port1.onmessage = () => {
-    busy = server.work(performance.now() + 12);
-    if (busy) later(); // messages come in between
-  };
-  onmessage = (event) => {
-    if (!server) { server = openServer(event.data.data, (answer) => postMessage(answer)); return; }
-    server.take(event.data);
-    if (!busy) { busy = true; later(); }
   };
 }

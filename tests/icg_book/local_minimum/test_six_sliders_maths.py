@@ -81,3 +81,23 @@ def test_shares_are_the_librarys_on_the_network_itself(ask, model):
                 model, joined[k : k + 1], icg.baselines.every(s), n_steps=1000, method="adaptive", **options
             )[0, 0]
             assert np.abs(np.array(found[k][name]) - shares.double().numpy()).max() < 0.01, name
+
+
+def test_a_moving_hand_gets_answers(model):
+    """Values that come faster than answers: the last get all, and no slow shares are computed for those before."""
+    code = """(() => {
+      const said = [], server = x((now) => said.push([now.values[0], Boolean(now.EG)]));
+      for (let number = 1; number <= 30; number++) {
+        server.take({ number, values: [number / 100, ...a] });
+        server.work(performance.now() + 2);
+      }
+      while (server.work(performance.now() + 100));
+      return said;
+    })()"""
+    with Script(
+        SCRIPT, "(post) => openSixSliders(data, post)", payload(six_sliders(model, fallback=b"\x89PNG"))
+    ) as ask:
+        said = ask(code, [0.6, 0.7, 0.8, 0.9, 1])
+    quick = [value for value, whole in said if not whole]
+    assert quick == sorted(quick) and quick[-1] == 0.3
+    assert [value for value, whole in said if whole] == [0.3]

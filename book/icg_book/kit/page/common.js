@@ -149,26 +149,43 @@ function base64Bytes(text) {
   return bytes;
 }
 
+// Call start() when the element is in the window, or nearly: a long page does not begin with all that is further down.
+function whenNear(root, start) {
+  if (typeof IntersectionObserver !== "function") { start(); return; }
+  const observer = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    start();
+  }, { rootMargin: "400px 0px" });
+  observer.observe(root);
+}
+
 // Find the element(s) of this output and build. Notebooks may run a script before its element is on the page, and may
-// show one output twice: so wait a little, and take every copy that has not started yet.
+// show one output twice: so wait a little, and take every copy that has not started yet. The static picture stays until
+// there is something to see: where `build` returns a promise, until that is kept.
 function mount(id, build) {
   let tries = 0;
   (function start() {
     const roots = Array.from(document.querySelectorAll('[id="' + id + '"]')).filter((root) => !root.dataset.state);
     if (!roots.length && tries++ < 100) { setTimeout(start, 50); return; }
     for (const root of roots) {
-      const stage = el("div", { class: "icg-x-stage" });
-      root.dataset.state = "starting";
-      try {
-        const payload = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
-        root.append(stage);
-        build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
-        root.dataset.state = "ready"; // hides the static picture
-      } catch (error) {
-        root.dataset.state = "failed"; // the static picture stays
-        stage.remove();
-        console.error("explorable " + id + " did not start:", error);
-      }
+      root.dataset.state = "waiting";
+      whenNear(root, () => open(root));
     }
   })();
+  async function open(root) {
+    const stage = el("div", { class: "icg-x-stage" });
+    root.dataset.state = "starting";
+    try {
+      const payload = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+      root.append(stage);
+      const shown = build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
+      if (shown instanceof Promise) await shown;
+      root.dataset.state = "ready"; // hides the static picture
+    } catch (error) {
+      root.dataset.state = "failed"; // the static picture stays
+      stage.remove();
+      console.error("explorable " + id + " did not start:", error);
+    }
+  }
 }
