@@ -103,7 +103,7 @@ def with_captions(book: "Book", cells: list) -> Iterator:
         yield cell
         if figure := cell.metadata.get("mystnb", {}).get("figure"):
             text = f"**{book.words.labels[figure.name][0]}.** {figure.caption}"
-            yield new_markdown_cell(text, id=f"{cell.id[:56]}-caption")
+            yield new_markdown_cell(text, id=f"edition-caption-{cell.id}"[:64])
 
 
 def checks_of(chapters: list[Chapter]) -> dict:

@@ -90,6 +90,8 @@ def test_the_chapter_lists_its_exercises_and_holds_none(written, chapter):
     assert [cell.id for cell in notebook.cells if not cell.id.startswith("edition-")] == [cell.id for cell in kept]
     code = [re.sub(r"^#@title .*\n", "", cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     assert code == [cell.source for cell in kept if cell.cell_type == "code"]
+    drawn = [k for k, cell in enumerate(notebook.cells) if "figure" in cell.metadata.get("mystnb", {})]
+    assert drawn and all(re.match(r"\*\*Fig\. \d+\.\*\* \S.*\.$", notebook.cells[k + 1].source) for k in drawn)
     (position,) = (k for k, cell in enumerate(notebook.cells) if cell.id == "edition-exercises")
     table = notebook.cells[position].source
     assert "## Exercises" in notebook.cells[position - 1].source and f"]({chapter.files[1]})" in table
