@@ -160,6 +160,9 @@ function whenNear(root, start) {
   observer.observe(root);
 }
 
+// Let the page do what else is waiting.
+function pause() { return new Promise((go) => { setTimeout(go); }); }
+
 // What Python sends: in the page, or in a file beside it that the book's build made of much (press/slim.py).
 async function payloadOf(root) {
   const node = root.querySelector('script[type="application/json"]'), file = node.dataset.file;
@@ -190,6 +193,7 @@ function mount(id, build) {
     try {
       const payload = await payloadOf(root);
       root.append(stage);
+      await pause(); // one long task less
       const shown = build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
       if (shown instanceof Promise) await shown;
       root.dataset.state = "ready"; // hides the static picture
