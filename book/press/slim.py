@@ -2,9 +2,11 @@
 
 - styles for what is on no page, and the icons that no style names; the theme sends 560 kB of both, and 150 kB of fonts;
 - the script that draws the same icons a second time, and the index for a search that is switched off;
-- pictures below the first screen come when they are near; those that stand in a page's text become files for that.
+- pictures below the first screen come when they are near; those that stand in a page's text become files for that;
+- the data of a large explorable come when it starts.
 """
 
+import json
 import os
 import re
 from base64 import b64decode
@@ -21,11 +23,13 @@ from PIL import Image
 VENDORED = "katex"  # a folder of _static whose names of classes are put together by a script
 MADE = ("bs-", "tooltip")  # begin names that Bootstrap puts together
 SMALL = 2000  # letters of a picture that may stay in the text
+MUCH = 50_000  # letters of an explorable's data that may not
 _SEARCH = re.compile(
     r'\s*<script src="[^"]*(?:_static/searchtools|_static/language_data|/searchindex)\.js[^"]*"></script>'
 )
 _ICONS = re.compile(r'\s*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>')
 _INLINE = re.compile(r"""src=(["'])data:image/(png|jpeg|webp);base64,([A-Za-z0-9+/=]+)\1""")
+_DATA = re.compile(r'<script type="application/json">([^<]+)</script>')  # of an explorable (kit/page/explorable.py)
 _SOURCE = re.compile(r"""\ssrc=(["'])(?!data:|https?:)([^"'?#]+)[^"']*\1""")
 _SIZED = re.compile(r"""\s(?:width|height)=|style=["'][^"']*\b(?:width|height)\b""")
 
@@ -37,7 +41,11 @@ def shed(folder: Path) -> None:
         pages[file] = light(text, file, folder)
         file.write_text(pages[file], "utf-8")
     static = folder / "_static"
-    scripts = (file.read_text("utf-8") for file in static.rglob("*.js") if file.name != "fontawesome.js")
+    scripts = (
+        file.read_text("utf-8")
+        for file in static.rglob("*.js")
+        if file.name != "fontawesome.js" and "explorables" not in file.parts
+    )
     names = {name for text in (*pages.values(), *scripts) for name in re.findall(r"[\w-]+", text)}
     codes = set()
     for file in static.rglob("*.css"):
@@ -58,7 +66,24 @@ def light(page: str, file: Path, folder: Path) -> str:
     if "search_as_you_type = false" in page and file.name != "search.html":
         page = _SEARCH.sub("", page)
     head, article, rest = page.partition("<article")
+    rest = _DATA.sub(lambda data: _data_file(data, file, folder), rest)
     return head + article + re.sub(r"<img\b[^>]*>", _Later(file, folder), rest)
+
+
+def _data_file(data: re.Match, page: Path, folder: Path) -> str:
+    """A script that writes the data where they stood: from a folder on disk a page can read nothing but scripts."""
+    if len(data[1]) <= MUCH:
+        return data[0]
+    name = f"{sha256(data[1].encode()).hexdigest()[:32]}.js"
+    file = folder / "_static" / "explorables" / name
+    file.parent.mkdir(exist_ok=True)
+    fill = 'for (const node of document.querySelectorAll(`script[data-file$="${name}"]`)) node.textContent = text;'
+    file.write_text(f"((name, text) => {{ {fill} }})({json.dumps(name)}, {json.dumps(data[1])});\n", "utf-8")
+    return f'<script type="application/json" data-file="{_address(file, page)}"></script>'
+
+
+def _address(file: Path, page: Path) -> str:
+    return os.path.relpath(file, page.parent).replace(os.sep, "/")
 
 
 class _Later:
@@ -86,7 +111,7 @@ class _Later:
         file = self.images / f"{sha256(content).hexdigest()[:32]}.{inline[2]}"
         file.parent.mkdir(exist_ok=True)
         file.write_bytes(content)
-        return f'src="{os.path.relpath(file, self.page.parent).replace(os.sep, "/")}"'
+        return f'src="{_address(file, self.page)}"'
 
 
 def size(picture: Path) -> tuple[int, int]:

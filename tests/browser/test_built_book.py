@@ -7,6 +7,7 @@ import pytest
 
 BUILT = Path(__file__).resolve().parents[2] / "_build" / "html"
 PAGES = sorted(path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*.html") if "_static" not in path.parts)
+LIGHT = 1_500_000  # bytes
 CHAPTERS = [page for page in PAGES if page.startswith("book/")]
 
 
@@ -31,6 +32,16 @@ def test_page_reads_from_a_folder(open_page, path):
     record.failed = [text for text in record.failed if "/webfonts/" not in text]
     record.errors = [text for text in record.errors if "/webfonts/" not in text and "net::ERR_FAILED" not in text]
     record.assert_clean()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_first_page_is_light(open_page, path):
+    """All that a reader who has never been here before must load, without compression."""
+    page, _ = open_page(path)
+    loaded = page.evaluate("""["navigation", "resource"].flatMap((kind) => performance.getEntriesByType(kind))
+        .map((entry) => [entry.transferSize, entry.name])""")
+    heaviest = sorted(loaded, reverse=True)[:5]
+    assert sum(size for size, _ in loaded) < LIGHT, f"the heaviest: {heaviest}"
 
 
 RAW_TEX = r"\\[()\[\]]|\\(begin|frac|sum|int|phi|alpha|partial)\b|\$[^$\n]*[\\_^][^$\n]*\$"

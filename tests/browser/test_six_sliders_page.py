@@ -290,7 +290,7 @@ def test_the_page_does_not_compute_itself_if_it_may_have_a_worker(open_explorabl
     )
     watched.write_text(text, "utf-8")
     page, root = open_explorable(url=watched.as_uri())
-    assert show(page, root, DIP)["total"] == pytest.approx(3.5)
+    assert show(page, root, DIP)["total"] == pytest.approx(3.72)
     if worker:
         assert page.evaluate("workers") == 1
 

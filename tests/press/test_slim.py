@@ -1,5 +1,6 @@
 """What a built book sheds, and what it must keep."""
 
+import json
 import re
 import shutil
 from base64 import b64encode
@@ -90,6 +91,19 @@ def test_pictures_come_when_they_are_near_and_their_place_is_kept(book):
     with Image.open(moved) as image:
         assert image.size == (60, 60)
     assert "data:image" in tags[3]
+
+
+def test_much_data_come_when_an_explorable_starts(book):
+    page = book / "book/page.html"
+    script = '<script type="application/json">{"data":%s}</script>'
+    few, many = script % "[1]", script % ("[" + ",".join(map(str, range(20_000))) + "]")
+    page.write_text(f'<article><div id="a">{few}</div><div id="b">{many}</div></article>')
+    slim.shed(book)
+    text = page.read_text()
+    assert few in text and many not in text
+    file = page.parent / re.search(r'<script type="application/json" data-file="([^"]*)"></script>', text)[1]
+    name, data = json.loads(f"[{file.read_text().split('})(')[1].strip().removesuffix(');')}]")
+    assert name == file.name and f'<script type="application/json">{data}</script>' == many
 
 
 def test_a_second_time_changes_nothing(book):

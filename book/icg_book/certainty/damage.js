@@ -96,7 +96,7 @@ function build(root, stage, data, colours) {
     draw();
     setC(state.c);
     clearTimeout(timer);
-    grow();
+    timer = setTimeout(grow);
   }
   function setC(c) {
     state.c = Math.min(1, Math.max(0, Math.round(100 * c) / 100));
@@ -247,5 +247,8 @@ function build(root, stage, data, colours) {
   }
 
   root.__explorable = { state, pictures, damage, extentsOf, set, curveOf };
-  set({});
+  return (async () => { // first what takes long, a little at a time
+    for (const { key } of KINDS) while (extentsOf(key, performance.now() + 8).length < inputs) await pause();
+    set({});
+  })();
 }

@@ -38,10 +38,10 @@ function damageMaths(data) {
     }
     return 2 * h;
   }
-  function quantile(u, logit) {
-    if (logit > 0) return 1 - quantile(1 - u, -logit);
+  function quantile(u, logit, decay = Math.expm1(-Math.abs(logit))) {
+    if (logit > 0) return 1 - quantile(1 - u, -logit, decay);
     if (logit > -1e-3) return u + 0.5 * logit * u * (1 - u);
-    return Math.min(1, Math.max(0, Math.log1p(u * Math.expm1(logit)) / logit));
+    return Math.min(1, Math.max(0, Math.log1p(u * decay) / logit));
   }
   const density = (c, logit) => (Math.abs(logit) < 1e-9 ? 1 : logit * Math.exp(logit * (c - (logit > 0 ? 1 : 0))) / (logit > 0 ? -Math.expm1(-logit) : Math.expm1(logit)));
 
@@ -49,8 +49,8 @@ function damageMaths(data) {
   function certainties(kind, mean, u) {
     if (kind === "uniform") return u.slice();
     if (kind === "bernoulli") return u.map((v) => (v < mean ? 1 : 0));
-    const logit = logitOf(mean);
-    return u.map((v) => quantile(v, logit));
+    const logit = logitOf(mean), decay = Math.expm1(-Math.abs(logit));
+    return u.map((v) => quantile(v, logit, decay));
   }
 
   // ---- damage
@@ -76,15 +76,14 @@ function damageMaths(data) {
   }
 
   // Damage extents of many training inputs: a new mean for each, drawn from U(0, 1), where there is one to set.
-  const extents = {};
-  function extentsOf(kind) {
-    if (extents[kind]) return extents[kind];
-    const next = random(1, 5);
-    extents[kind] = Array.from({ length: inputs }, () => {
-      const mean = next();
-      return 1 - meanAll(certainties(kind, mean, Float64Array.from({ length: plane }, next)));
-    });
-    return extents[kind];
+  const extents = {}, next = {};
+  function extentsOf(kind, until = Infinity) { // those that are found until then
+    const found = extents[kind] = extents[kind] || [], uniform = next[kind] = next[kind] || random(1, 5);
+    while (found.length < inputs && performance.now() < until) {
+      const mean = uniform();
+      found.push(1 - meanAll(certainties(kind, mean, Float64Array.from({ length: plane }, uniform))));
+    }
+    return found;
   }
   function counts(values, bins) {
     const found = new Array(bins).fill(0);

@@ -320,6 +320,8 @@ function build(root, stage, data, colours) {
 
   root.__explorable = { state, set, ready: () => !waiting && !state.playing && state.job !== null && state.job.done };
   update();
-  cancelAnimationFrame(waiting);
-  compute();
+  return pause().then(() => { // by then the page is built, and may draw it
+    cancelAnimationFrame(waiting);
+    compute();
+  });
 }

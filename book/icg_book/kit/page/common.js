@@ -160,6 +160,20 @@ function whenNear(root, start) {
   observer.observe(root);
 }
 
+// Let the page do what else is waiting.
+function pause() { return new Promise((go) => { setTimeout(go); }); }
+
+// What Python sends: in the page, or in a file beside it that the book's build made of much (press/slim.py).
+async function payloadOf(root) {
+  const node = root.querySelector('script[type="application/json"]'), file = node.dataset.file;
+  if (file && !node.textContent) {
+    await new Promise((come, fail) => {
+      root.append(el("script", { src: file, onload: come, onerror: () => fail(new Error(file + " is missing")) }));
+    });
+  }
+  return JSON.parse(node.textContent);
+}
+
 // Find the element(s) of this output and build. Notebooks may run a script before its element is on the page, and may
 // show one output twice: so wait a little, and take every copy that has not started yet. The static picture stays until
 // there is something to see: where `build` returns a promise, until that is kept.
@@ -177,8 +191,9 @@ function mount(id, build) {
     const stage = el("div", { class: "icg-x-stage" });
     root.dataset.state = "starting";
     try {
-      const payload = JSON.parse(root.querySelector('script[type="application/json"]').textContent);
+      const payload = await payloadOf(root);
       root.append(stage);
+      await pause(); // one long task less
       const shown = build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
       if (shown instanceof Promise) await shown;
       root.dataset.state = "ready"; // hides the static picture

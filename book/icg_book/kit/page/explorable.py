@@ -9,8 +9,9 @@ A new explorable called NAME is a file ``NAME.js`` in its chapter's folder, whic
 ``build(root, stage, data, colours)`` with the helpers of ``common.js`` and fills ``stage``; a ``NAME.py`` beside it,
 with a function that checks its input and returns ``Explorable(script_beside(__file__), data, …)``; and a ``NAME.css``
 where ``explorable.css`` does not do. A line ``// uses OTHER.js`` brings another script, from the same folder or from
-this one: ``charts.js``, ``player.js``, ``packed.js``, ``networks.js``, ``random.js`` or ``beside.js``, which computes in a worker. Maths of more than a few lines
-goes to ``NAME_maths.js``: functions that need no page, so that tests can run them by themselves.
+this one: ``charts.js``, ``player.js``, ``packed.js``, ``networks.js``, ``random.js`` or ``beside.js``, which computes
+in a worker. Maths of more than a few lines goes to ``NAME_maths.js``: functions that need no page, so that tests can
+run them by themselves. An explorable starts when it comes into view.
 """
 
 import base64
