@@ -25,7 +25,7 @@ def scrub_cases(model, examples: dict[str, BurntSnacks], data: Tensor, *, progre
 
     Args:
         examples: one image each, as of :func:`icg_book.scenarios.burnt_snacks.examples`.
-        data: images ``(K, 1, 50, 50)`` that Expected Gradients draw from.
+        data: images ``(K, 1, 50, 50)`` that Expected Gradients draws from.
         progress: show a bar.
     """
     ways = {

@@ -152,7 +152,7 @@ def figure_3(
 
 
 def _ordinary_half(figure, picture, ig) -> None:
-    """The picture goes in; Integrated Gradients brighten it from black."""
+    """The picture goes in; Integrated Gradients brightens it from black."""
     _panel(figure, 0.05, 0.735, picture, "picture")
     _arrow(figure, 0.15, 0.81, 0.335, 0.81)
     _box(figure, 0.355, 0.772, "network")

@@ -63,10 +63,10 @@ def tally(verdicts: Iterable[str]) -> str:
     """How often each verdict on tightness was given.
 
     >>> tally(["ICG", "ICG", "can't be told"])
-    'ICG tighter 2, EG tighter 0, no telling 1'
+    'ICG tighter 2, EG tighter 0, undecided 1'
     """
     verdicts = list(verdicts)
-    words = {"ICG": "ICG tighter", EG: "EG tighter", "can't be told": "no telling"}
+    words = {"ICG": "ICG tighter", EG: "EG tighter", "can't be told": "undecided"}
     return ", ".join(f"{text} {verdicts.count(who)}" for who, text in words.items())
 
 
@@ -145,7 +145,7 @@ def on_little_certainty(cards: dict) -> str:
 
 
 def on_tightness(results: dict) -> str:
-    """How often ICG averaged are tighter than EG, and by which measure which other methods are."""
+    """How often ICG averaged is tighter than EG, and by which measure which other methods are."""
     lines = []
     for name, result in results.items():
         verdicts = tighter(result)
@@ -166,7 +166,7 @@ def _listed(found: dict[str, list[str]]) -> str:
 
 
 def on_borders(results: dict) -> str:
-    """How many photographs have a border, and what EG and ICG averaged make of it."""
+    """How many photographs have a border, and what EG and ICG averaged give it."""
     counts, lines = [], []
     for name, result in results.items():
         text = ", ".join(f"{kind} {entry['validation']:,}" for kind, entry in result["borders"].items())

@@ -239,7 +239,7 @@ def tightness(name: str, result: dict, form: str):
 
 
 def eg_less_icg(name: str, result: dict):
-    """Whether ICG averaged are tighter than EG: paired differences and verdicts."""
+    """Whether ICG averaged is tighter than EG: paired differences and verdicts."""
     forms = dict(zip(MEASURES, ("{:+.3f}", "{:+.3f}", "{:+.2%}"), strict=True))
     eg = result["methods"][EG]
     return table(

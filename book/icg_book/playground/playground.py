@@ -13,7 +13,7 @@ from icg_book.playground.scene import LEVELS, MOST_OBJECTS, Thing, draw
 from icg_book.scenarios import burnt_snacks
 
 WEIGHTS = "burnt-snacks-small"
-REFERENCES = 12  # pictures that Expected Gradients start from
+REFERENCES = 12  # pictures that Expected Gradients starts from
 PRESETS = {  # what each shows, and a picture of it
     "The bystander is paid": (
         Thing("square", 5, 7, 8, 85),
@@ -34,7 +34,7 @@ PRESETS = {  # what each shows, and a picture of it
 
 
 def references() -> torch.Tensor:
-    """The pictures that Expected Gradients start from, ``(12, 1, 50, 50)``: drawn once, for every reader the same."""
+    """The pictures that Expected Gradients starts from, ``(12, 1, 50, 50)``: drawn once, for every reader the same."""
     return burnt_snacks.generate(REFERENCES, generator=torch.Generator().manual_seed(7)).images
 
 
