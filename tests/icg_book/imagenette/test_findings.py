@@ -73,7 +73,7 @@ def test_tightness(results):
     eg["spread"]["raw"][LESS], eg["entropy"]["blurred"][LESS] = FEWER, MORE
     verdicts = tighter(results[SMALL])
     assert len(verdicts) == 6 and verdicts["spread", "raw"] == EG and verdicts["entropy", "blurred"] == "ICG"
-    assert tally(verdicts.values()) == "ICG tighter 1, EG tighter 1, no telling 4"
+    assert tally(verdicts.values()) == "ICG tighter 1, EG tighter 1, undecided 4"
     lines = findings.on_tightness(results).splitlines()
     assert "  spread, raw; tighter than ICG averaged: EG; less tight: none" in lines
     assert "  entropy, blurred; tighter than ICG averaged: none; less tight: EG" in lines
