@@ -7,7 +7,7 @@ from icg_book.kit.dots import Panel, dots
 from icg_book.kit.tables import framed, table, with_interval
 
 MEASURES = {"distance": "distance from fair", "correlation": "correlation", "bystanders": "credit to<br>bystanders"}
-FAIR = "Fair: the Shapley value of each player, where to join is to be known; 0 is fair, a map of zeros has distance 1."
+FAIR = "Fair: the Shapley value of each player, who joins by being known. 0 is fair; a map of zeros has distance 1."
 
 
 def rows(result: dict, part: str = "rows", **wanted) -> list[dict]:
@@ -60,7 +60,7 @@ def how_fair(result: dict, scenario: str, network: str, set: str | None = None) 
     n = max(row["distance"]["n"] for of_output in by_output.values() for row in of_output.values())
     chart = dots(
         panels,
-        f"<b>{scenario}</b>, {n:,} inputs. {FAIR}",
+        f"<b>{scenario}</b>, {n:,} inputs. {FAIR} The chapter on fairness says what each method is.",
         bars="95 % intervals over inputs",
         strong=["ICG"],
         tables=[fair_table(*case, output) for output in outputs],
