@@ -270,13 +270,15 @@ def test_tables_have_a_caption_and_headers(chapter):
 
 def test_hints_solutions_and_sources_wait_until_they_are_asked_for(chapter):
     page, _ = chapter()
-    exercises, closed = page.locator("article .exercise"), page.locator("article details:not(.hide)")
+    exercises, closed = page.locator("article .exercise"), page.locator("article details:not(.hide, .hide *)")
     solutions = closed.filter(has=page.locator("summary:text-is('Solution')"))
     assert exercises.count() == solutions.count() >= 4
     sources = page.locator("article details.icg-source")
     assert sources.count() >= 10
-    # Two hints and a solution for each exercise, and the quiz; and the sources of the figures.
-    assert closed.count() == 3 * exercises.count() + 3 + sources.count()
+    numbers = page.locator("article details.icg-numbers:not(.hide *)")
+    assert numbers.count() >= 2
+    # Two hints and a solution for each exercise, and the quiz; the sources of the figures, and the numbers of charts.
+    assert closed.count() == 3 * exercises.count() + 3 + sources.count() + numbers.count()
     for box in closed.all():
         inside = box.locator("> :not(summary)").last
         assert box.get_attribute("open") is None and not inside.is_visible()
