@@ -210,9 +210,10 @@ def webkit(folder):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     screen = ["xvfb-run", "-a", "-s", f"-screen 0 {WIDTH + 200}x{HEIGHT + 300}x24 -nolisten tcp"]
-    with (folder / "log").open("w") as log, process(
-        [*screen, "WebKitWebDriver", f"--port={port}"], stdout=log, stderr=log
-    ) as started:
+    with (
+        (folder / "log").open("w") as log,
+        process([*screen, "WebKitWebDriver", f"--port={port}"], stdout=log, stderr=log) as started,
+    ):
         for _ in range(600):
             try:
                 socket.create_connection(("127.0.0.1", port)).close()
