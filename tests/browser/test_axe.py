@@ -1,4 +1,4 @@
-"""Every page for everyone: no violation of WCAG 2 A or AA that axe-core finds, in light, in the dark, and on a phone."""
+"""Every page for everyone: axe-core finds no violation of WCAG 2 A or AA, in light, in the dark, and on a phone."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ AUDIT = """() => axe.run(document, {
   runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], preload: false,
   resultTypes: ["violations"],
 }).then((found) => found.violations.flatMap(({ id, nodes }) =>
-  nodes.map((node) => id + ": " + node.target.join(" ") + " " + node.html.slice(0, 120) + " " + node.failureSummary)))"""
-# axe's time grows with the elements of a page, and most are words of code and parts of formulas. One of each kind stays,
-# as it is where it stands; the others leave their text, or their room.
+  nodes.map((node) => [id + ":", node.target.join(" "), node.html.slice(0, 120), node.failureSummary].join(" "))))"""
+# axe's time grows with the elements of a page, and most are words of code and parts of formulas. One of each kind
+# stays, with what is around it; the others leave their text, or their room.
 UNFOLD = """() => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const fold of document.querySelectorAll(".toggle-button[aria-expanded=false]")) fold.click();
@@ -30,7 +30,8 @@ THIN = """() => {
     if (again(word.className + " in " + around?.className)) word.replaceWith(...word.childNodes);
   }
   for (const formula of document.querySelectorAll("mjx-container, .katex")) {
-    const { width, height } = formula.getBoundingClientRect(), around = formula.closest(".admonition, td, .cell_output");
+    const { width, height } = formula.getBoundingClientRect();
+    const around = formula.closest(".admonition, td, .cell_output");
     if (!again("formula in " + around?.className)) continue;
     formula.replaceChildren();
     Object.assign(formula.style, { display: "inline-block", width: width + "px", height: height + "px" });

@@ -22,7 +22,8 @@ RECORDER = b"""<script>
 window.__trouble = [];
 (() => {
   const say = (text) => window.__trouble.push(String(text));
-  addEventListener("error", (event) => say(event.message || "not loaded: " + (event.target.src || event.target.href)), true);
+  const lost = ({ target }) => "not loaded: " + (target.src || target.href);
+  addEventListener("error", (event) => say(event.message || lost(event)), true);
   addEventListener("unhandledrejection", (event) => say(event.reason));
   document.addEventListener("securitypolicyviolation", (event) => say("refused by the rules: " + event.blockedURI));
   const error = console.error;
