@@ -104,7 +104,7 @@ class Firefox:
     def __init__(self, address):
         self.socket, self.sent = websocket.create_connection(address, suppress_origin=True, timeout=120), 0
         self.send("session.new", capabilities={})
-        self.context = self.send("browsingContext.getTree")["contexts"][0]["context"]
+        self.context = self.send("browsingContext.create", type="tab")["context"]  # the first one has no focus
         self.send("browsingContext.setViewport", context=self.context, viewport={"width": WIDTH, "height": HEIGHT})
 
     def send(self, method, **parameters):
