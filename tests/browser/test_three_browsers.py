@@ -14,6 +14,7 @@ from drivers import HEIGHT, WIDTH, Chromium, firefox, webkit
 
 BUILT = Path(__file__).resolve().parents[2] / "_build" / "html"
 PAGES = sorted(path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*.html") if "_static" not in path.parts)
+PAGES = [page for page in PAGES if page != "index.html"]  # leads to book/index.html at once
 EXPLORABLES = [page for page in PAGES if b'<div class="icg-x"' in (BUILT / page).read_bytes()]
 TOUR = Path(__file__).with_name("tour.js").read_text(encoding="utf-8")
 # Before a page's own scripts: gather what goes wrong, in the same way everywhere; the same random numbers, no motion.
@@ -21,7 +22,8 @@ RECORDER = b"""<script>
 window.__trouble = [];
 (() => {
   const say = (text) => window.__trouble.push(String(text));
-  addEventListener("error", (event) => say(event.message || "not loaded: " + (event.target.src || event.target.href)), true);
+  const lost = ({ target }) => "not loaded: " + (target.src || target.href);
+  addEventListener("error", (event) => say(event.message || lost(event)), true);
   addEventListener("unhandledrejection", (event) => say(event.reason));
   document.addEventListener("securitypolicyviolation", (event) => say("refused by the rules: " + event.blockedURI));
   const error = console.error;

@@ -1,10 +1,11 @@
-"""Three browsers, driven by as little as does: Chromium by Playwright, Firefox and WebKit by what they speak themselves.
+"""Three browsers, each driven by as little as does: Chromium by Playwright, the others by what they speak themselves.
 
-Each has ``open(address)``, ``evaluate(function, *arguments)`` (JavaScript; arguments and value as JSON), ``point(*moves)``
-(the mouse is pressed at the first place, moved to the others and let go) and ``press(*keys)``.
+Each has ``open(address)``, ``evaluate(function, *arguments)`` (JavaScript; arguments and value as JSON),
+``point(*places)`` (the mouse is pressed at the first, moved to the others and let go) and ``press(*keys)``.
 """
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -62,7 +63,7 @@ def process(command: list[str], **options):
     finally:
         for sign in (signal.SIGTERM, signal.SIGKILL):
             try:
-                subprocess.os.killpg(started.pid, sign)
+                os.killpg(started.pid, sign)
                 started.wait(10)
             except (ProcessLookupError, subprocess.TimeoutExpired):
                 pass
@@ -103,7 +104,7 @@ class Firefox:
     def __init__(self, address):
         self.socket, self.sent = websocket.create_connection(address, suppress_origin=True, timeout=120), 0
         self.send("session.new", capabilities={})
-        self.context = self.send("browsingContext.getTree")["contexts"][0]["context"]
+        self.context = self.send("browsingContext.create", type="tab")["context"]  # the first one has no focus
         self.send("browsingContext.setViewport", context=self.context, viewport={"width": WIDTH, "height": HEIGHT})
 
     def send(self, method, **parameters):
@@ -168,7 +169,8 @@ class WebKit:
     def evaluate(self, function, *arguments):
         script = (
             "const [all, done] = arguments;"
-            f"(async () => ({function})(...all))().then((value) => done([value ?? null]), (error) => done(String(error)))"
+            f"(async () => ({function})(...all))()"
+            ".then((value) => done([value ?? null]), (error) => done(String(error)))"
         )
         answer = self.send("/execute/async", {"script": script, "args": [list(arguments)]})
         if isinstance(answer, str):
