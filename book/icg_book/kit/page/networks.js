@@ -130,7 +130,8 @@ function openNetwork(packed, side) {
     const kind = LAYERS[plain.kind], layer = { ...plain, from, x, dx };
     if (plain.weights) { // 16-bit whole numbers, with a unit for each row
       const whole = new Int16Array(unpack(plain.weights, 2 * plain.columns * plain.bias.length).buffer);
-      layer.weights = Float64Array.from(whole, (w, i) => w * plain.units[Math.floor(i / plain.columns)]);
+      layer.weights = new Float64Array(whole.length);
+      for (let i = 0; i < whole.length; i++) layer.weights[i] = whole[i] * plain.units[Math.floor(i / plain.columns)];
     }
     layer.to = from = kind.size(from, plain);
     layer.y = x = new Float64Array(from.channels * from.side * from.side);

@@ -3,37 +3,36 @@
 // Raw deflate (RFC 1951) into `size` bytes.
 function inflate(input, size) {
   const out = new Uint8Array(size);
-  let position = 0, bit = 0, at = 0;
+  let position = 0, at = 0, hold = 0, held = 0; // bits that were read and not yet used
 
+  function need(n) { for (; held < n; held += 8) hold |= input[at++] << held; }
   function bits(n) {
-    let value = 0;
-    for (let i = 0; i < n; i++) {
-      value |= ((input[at] >> bit) & 1) << i;
-      if (++bit === 8) { bit = 0; at++; }
-    }
+    need(n);
+    const value = hold & ((1 << n) - 1);
+    hold >>>= n;
+    held -= n;
     return value;
   }
-  // Canonical Huffman code: how many codes of each length, and the symbols in order.
+  // Canonical Huffman code as a table: by the next `most` bits, the symbol and the length of its code.
   function tree(lengths) {
-    const count = new Uint16Array(16), start = new Uint16Array(16), symbols = new Uint16Array(lengths.length);
-    for (const n of lengths) count[n]++;
-    count[0] = 0;
-    for (let n = 1; n < 15; n++) start[n + 1] = start[n] + count[n];
-    lengths.forEach((n, symbol) => { if (n) symbols[start[n]++] = symbol; });
-    return { count, symbols };
+    const most = Math.max(...lengths), table = new Uint16Array(1 << most), next = new Uint16Array(17);
+    for (const n of lengths) if (n) next[n + 1]++;
+    for (let n = 1; n < 16; n++) next[n + 1] = (next[n + 1] + next[n]) << 1;
+    lengths.forEach((n, symbol) => {
+      if (!n) return;
+      let code = next[n]++, reversed = 0;
+      for (let k = 0; k < n; k++, code >>= 1) reversed = (reversed << 1) | (code & 1);
+      for (let k = reversed; k < table.length; k += 1 << n) table[k] = (symbol << 4) | n;
+    });
+    return { most, table };
   }
-  function symbol(t) {
-    let code = 0, first = 0, index = 0;
-    for (let n = 1; n < 16; n++) {
-      code |= (input[at] >> bit) & 1;
-      if (++bit === 8) { bit = 0; at++; }
-      const count = t.count[n];
-      if (code - count < first) return t.symbols[index + code - first];
-      index += count;
-      first = (first + count) << 1;
-      code <<= 1;
-    }
-    throw new Error("packed data are damaged");
+  function symbol({ most, table }) {
+    need(most);
+    const found = table[hold & (table.length - 1)], n = found & 15;
+    if (!n || position > size) throw new Error("packed data are damaged");
+    hold >>>= n;
+    held -= n;
+    return found >> 4;
   }
 
   const lengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
@@ -45,7 +44,8 @@ function inflate(input, size) {
     last = bits(1);
     const kind = bits(2);
     if (kind === 0) {
-      if (bit) { bit = 0; at++; }
+      at -= held >> 3; // whole bytes go back
+      hold = held = 0;
       const n = input[at] | (input[at + 1] << 8);
       out.set(input.subarray(at + 4, at + 4 + n), position);
       at += 4 + n;
