@@ -13,12 +13,19 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from functools import wraps
 from numbers import Real
-from typing import Annotated, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:  # what editors need to know of the shared arguments
+    from typing_extensions import Unpack
+else:
+    Unpack = dict
+
 Function = TypeVar("Function", bound=Callable)
+OUTPUTS = ("probability", "log_probability", "logit")
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Shared(TypedDict, total=False):
@@ -57,13 +64,18 @@ class Shared(TypedDict, total=False):
     certainty_aware: Annotated[bool | None, None]
 
 
-def default(name: str):
-    """The default of a shared argument.
+DEFAULTS = {name: kind.__metadata__[0] for name, kind in Shared.__annotations__.items()}
 
-    >>> default("output")
-    'probability'
-    """
-    return Shared.__annotations__[name].__metadata__[0]
+
+def settled(shared: Shared) -> dict:
+    """The shared arguments with their defaults, checked as far as can be without model and inputs."""
+    given = DEFAULTS | shared
+    check_one_of("output", given["output"], OUTPUTS)
+    for name in ("dtype", "autocast"):
+        kind = given[name]
+        if kind is not None and not (isinstance(kind, torch.dtype) and kind.is_floating_point):
+            raise ValueError(f"expected {name} to be a floating torch.dtype or None, got {kind!r}")
+    return given | {"generator": generator_or_new(given["generator"])}
 
 
 def shares(*names: str) -> Callable[[Function], Function]:
@@ -82,7 +94,7 @@ def shares(*names: str) -> Callable[[Function], Function]:
     """
     chosen = {name: Shared.__annotations__[name] for name in names or Shared.__annotations__}
     parameters = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default(name), annotation=kind.__origin__)
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=DEFAULTS[name], annotation=kind.__origin__)
         for name, kind in chosen.items()
     ]
     meanings = re.split(r"\n    (?=\w+:)", (inspect.getdoc(Shared) or "").partition("Attributes:")[2])[1:]
@@ -101,10 +113,11 @@ def _with(function: Function, parameters: list[inspect.Parameter], described: st
     signature = inspect.signature(function)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
     signature = signature.replace(parameters=[*own, *parameters])
+    known = frozenset(signature.parameters)
 
     @wraps(function)
     def method(*positional, **keywords):
-        for name in keywords.keys() - signature.parameters.keys():
+        for name in keywords.keys() - known:
             near = get_close_matches(name, signature.parameters, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(signature.parameters)}"
             raise TypeError(f"{function.__name__}() got an unexpected argument {name!r}; {hint}")
@@ -157,10 +170,9 @@ def check_number(name: str, value, bound: str = ">= 0") -> float:
     return float(value)
 
 
-def check_dtype(name: str, dtype) -> None:
-    """Raise ``ValueError`` unless ``dtype`` is a floating one of PyTorch, or ``None``."""
-    if dtype is not None and not (isinstance(dtype, torch.dtype) and dtype.is_floating_point):
-        raise ValueError(f"expected {name} to be a floating torch.dtype or None, got {dtype!r}")
+def described(thing) -> str:
+    """What a message says that it got: shape and dtype of a tensor, or the type."""
+    return f"{tuple(thing.shape)} of {thing.dtype}" if isinstance(thing, Tensor) else type(thing).__name__
 
 
 def check_tensor(name: str, tensor, least: int = 2, whole: bool = False) -> None:
@@ -169,21 +181,27 @@ def check_tensor(name: str, tensor, least: int = 2, whole: bool = False) -> None
     Args:
         least: dimensions. whole: whether whole numbers and bools will do, too.
     """
-    kind = "real" if whole else "floating"
-    is_tensor = isinstance(tensor, Tensor)
-    fits = is_tensor and (tensor.is_floating_point() or (whole and not tensor.is_complex()))
+    fits = isinstance(tensor, Tensor) and (tensor.is_floating_point() or (whole and not tensor.is_complex()))
     if not fits or tensor.ndim < least or len(tensor) == 0:
-        got = f"{tuple(tensor.shape)} of {tensor.dtype}" if is_tensor else type(tensor).__name__
-        raise ValueError(f"expected {name} to be a non-empty {kind} tensor (N, ...), got {got}")
+        kind = "real" if whole else "floating"
+        raise ValueError(f"expected {name} to be a non-empty {kind} tensor (N, ...), got {described(tensor)}")
     if tensor.layout != torch.strided:
         raise ValueError(f"expected {name} to be a dense tensor (its .to_dense()), got {tensor.layout}")
     if tensor.is_floating_point() and not is_finite(tensor):
         raise ValueError(f"expected finite {name}, got NaN or infinity")
 
 
+def check_whole(name: str, tensor, *shapes: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` unless ``tensor`` is one of whole numbers, of one of the ``shapes`` if any are given."""
+    if not isinstance(tensor, Tensor) or tensor.dtype not in WHOLE or (shapes and tuple(tensor.shape) not in shapes):
+        of = f" of shape {' or '.join(map(str, shapes))}" if shapes else ""
+        raise ValueError(f"expected {name} to be a tensor of whole numbers{of}, got {described(tensor)}")
+
+
 def is_finite(tensor: Tensor) -> bool:
     """Whether all numbers are finite; in half the operations of ``isfinite().all()``, which a small model feels."""
-    return not bool((tensor - tensor).any())  # infinity - infinity is NaN, which is not 0
+    # The sum of finite numbers may be infinite. Infinity - infinity is NaN, which is not 0.
+    return math.isfinite(tensor.sum().item()) or not bool((tensor - tensor).any())
 
 
 def check_unit(name: str, numbers: Tensor) -> None:

@@ -179,11 +179,7 @@ def shipped() -> list[str]:
 
 def load_card(name: str) -> dict:
     """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
-    path = _weights(name, ".json")
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (ValueError, TypeError):
-        raise ArtifactError(f"the card {path} is not valid JSON; restore it from the repository") from None
+    return _read("card", _weights(name, ".json"))
 
 
 def _weights(name: str, suffix: str) -> Path:
@@ -245,8 +241,11 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
 
 def load_result(name: str) -> dict:
     """A result of ``python -m icg reproduce NAME``."""
-    path = find(f"results/{name}.json")
+    return _read("result", find(f"results/{name}.json"))
+
+
+def _read(what: str, path: Path) -> dict:
     try:
-        return json.loads(path.read_text())
-    except ValueError:
-        raise ArtifactError(f"the result {path} is not valid JSON; restore it from the repository") from None
+        return dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError):
+        raise ArtifactError(f"the {what} {path} is not valid JSON; restore it from the repository") from None

@@ -15,21 +15,18 @@ also models without a gradient to their input, whose rows depend on each other, 
 
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .arguments import Shared, check_number, check_one_of, check_positive, random_like, shares
+from .arguments import Shared, Unpack, check_number, check_one_of, check_positive, random_like, shares
 from .baselines import Baseline, starts, values_of
+from .certainty import Joined, without_certainty
 from .damage import continuous_bernoulli_certainty, random_blocks
 from .paths import Path, attribute, attribute_straight, point
 from .quadrature import quadrature, sobol
 from .question import Question
 from .shapley import by_feature, players_of
-
-if TYPE_CHECKING:  # what editors need to know of the shared arguments
-    from typing_extensions import Unpack
 
 LARGEST_TABLE = 2048  # samples whose distances are kept, 16 MiB
 DRAWN = ("stratified", "monte_carlo")  # how random points are spread
@@ -190,7 +187,7 @@ def expected_gradients(
 @shares()
 def integrated_certainty_gradients(
     model,
-    inputs: Tensor,
+    inputs: Joined,
     *,
     n_steps: int = 100,
     method: str = "adaptive",
@@ -217,14 +214,14 @@ def integrated_certainty_gradients(
         for _ in range(n_samples):
             noise = noise_std * random_like(torch.randn, question.values, question.generator) if noise_std else 0.0
             end = question.with_values(question.values + noise)
-            yield torch.cat([end[:, :-1], torch.zeros_like(end[:, -1:])], 1), end
+            yield without_certainty(end), end
 
     return attribute_straight(question, pairs(), n_samples, n_steps, method)
 
 
 @shares()
 def expected_certainty_gradients(
-    model, inputs: Tensor, *, n_steps: int = 512, method: str = "stratified", **shared: "Unpack[Shared]"
+    model, inputs: Joined, *, n_steps: int = 512, method: str = "stratified", **shared: "Unpack[Shared]"
 ):
     """Expected Gradients in the space of certainties: from i.i.d. U(0, 1) certainties to those of the input.
 
@@ -254,7 +251,7 @@ def expected_certainty_gradients(
 
 
 @shares(*WITHOUT_DELTA)
-def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100, **shared: "Unpack[Shared]") -> Tensor:
+def random_path_certainty_gradients(model, inputs: Joined, *, n_steps: int = 100, **shared: "Unpack[Shared]") -> Tensor:
     """The mean of dF/dc at random certainty maps: continuous Bernoulli with a mean that runs over (0, 1).
 
     Not in the paper; the authors' code carries it. The maps are those of training, so the model is asked only what it
@@ -281,7 +278,7 @@ def random_path_certainty_gradients(model, inputs: Tensor, *, n_steps: int = 100
 
 @shares(*WITHOUT_DELTA)
 def block_path_certainty_gradients(
-    model, inputs: Tensor, *, n_steps: int = 64, blocks: int = 12, parts: int | None = None, **shared: "Unpack[Shared]"
+    model, inputs: Joined, *, n_steps: int = 64, blocks: int = 12, parts: int | None = None, **shared: "Unpack[Shared]"
 ) -> Tensor:
     """Integrate over certainty along random paths on which blocks become certain in random order. Not in the paper.
 
@@ -315,8 +312,7 @@ def block_path_certainty_gradients(
                 risen = (part + place - wait).view(n, 1, *axes)
                 yield risen.clamp(0, 1), size * ((risen > 0) & (risen <= 1))
 
-    nothing_known = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
-    return _at_maps(question, maps(), n_steps, nothing_known)
+    return _at_maps(question, maps(), n_steps, without_certainty(inputs))
 
 
 def _factor(multiply_by_inputs: bool, question: Question) -> float | None:

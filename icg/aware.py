@@ -34,9 +34,7 @@ class CertaintyAware(nn.Module):
         self.how, self.input_shape = "adapter" if first is None else "convolution", (c + 1, *input_shape[1:])
         self.register_buffer("mean", mean.to(like), persistent=False)
         self.register_buffer("std", std.to(like), persistent=False)
-        self.front = nn.Conv2d(c + 1, front, 1).to(like)
-        nn.init.kaiming_normal_(self.front.weight, nonlinearity="relu")
-        nn.init.zeros_(self.front.bias)
+        self.front = new_front(c + 1, front).to(like)
         self.network, self.training = network, network.training
         if first is None:
             self.back = nn.Conv2d(front, c, 1, bias=False).to(like)
@@ -52,6 +50,14 @@ class CertaintyAware(nn.Module):
         values, certainty = joined[:, :-1], joined[:, -1:]
         mixed = self.front(torch.cat([(values - self.mean) / self.std * certainty, certainty], 1)).relu()
         return _logits(self.network(mixed if self.how == "convolution" else self.back(mixed)))
+
+
+def new_front(channels: int, front: int) -> nn.Conv2d:
+    """A 1x1 convolution of values and their certainty, for a ReLU behind it, untrained."""
+    convolution = nn.Conv2d(channels, front, 1)
+    nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+    nn.init.zeros_(convolution.bias)
+    return convolution
 
 
 @torch.no_grad()

@@ -48,18 +48,21 @@ class Baseline:
 
 def constant(value: float | Tensor) -> Baseline:
     """The same value everywhere; a number, or a tensor that broadcasts to the input. Blind where the input has it."""
-    if is_single(value):
-        value = check_number("value", value, "to be a finite number")
+    value = check_number("value", value, "to be a finite number") if is_single(value) else torch.as_tensor(value)
     return Baseline(partial(_constant, value), name="constant")
 
 
 def _constant(value, values, draw, generator):
-    return torch.as_tensor(value, dtype=values.dtype, device=values.device).expand_as(values).clone()
+    number = isinstance(value, float)
+    return torch.full_like(values, value) if number else value.to(values).expand_as(values).clone()
 
 
 def zero() -> Baseline:
     """Black, the baseline proposed with the method (figure 1 B)."""
     return constant(0.0)
+
+
+ZERO = zero()
 
 
 def middle(low: float = 0.0, high: float = 1.0) -> Baseline:
@@ -69,13 +72,13 @@ def middle(low: float = 0.0, high: float = 1.0) -> Baseline:
 
 def mean(data: Tensor) -> Baseline:
     """The component-wise mean of ``data`` ``(K, ...)`` (figure 1 D)."""
-    _check_data(data)
+    check_tensor("data", data)
     return constant(data.mean(0, keepdim=True))
 
 
 def every(baselines: Tensor) -> Baseline:
     """Each of ``K`` given baselines ``(K, ...)`` in turn, averaged, for every input."""
-    _check_data(baselines)
+    check_tensor("baselines", baselines)
     return Baseline(partial(_every, baselines), n_samples=len(baselines), name="every")
 
 
@@ -137,7 +140,7 @@ def _gaussian_noise(std, clip, values, draw, generator):
 
 def data(samples: Tensor, n_samples: int = 50) -> Baseline:
     """Random members of ``samples`` ``(K, ...)`` with replacement, one for each input and draw (figure 1 G)."""
-    _check_data(samples)
+    check_tensor("samples", samples)
     return Baseline(partial(_data, samples), n_samples, "data")
 
 
@@ -149,12 +152,6 @@ def _data(samples, values, draw, generator):
 def _ends(low: float, high: float) -> tuple[float, float]:
     bound = "to be a finite number"
     return check_number("low", low, bound), check_number("high", high, bound)
-
-
-def _check_data(data: Tensor) -> None:
-    if not isinstance(data, Tensor) or data.ndim < 2 or len(data) == 0 or not data.is_floating_point():
-        got = f"{tuple(data.shape)} of {data.dtype}" if isinstance(data, Tensor) else type(data).__name__
-        raise ValueError(f"expected a non-empty floating tensor (K, ...), got {got}")
 
 
 # ---- What a method is given as baselines
@@ -171,7 +168,7 @@ def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]
             raise ValueError(f"expected baselines of as many draws for all inputs, got {[n for n, _ in each]}")
         return n_draws, lambda number: packing.pack("baselines", [start(number) for _, start in each])
     if baselines is None:
-        baselines = zero()
+        baselines = ZERO
     elif is_number(baselines):
         baselines = constant(check_number("baselines", baselines, "to be a finite number"))
     elif isinstance(baselines, Tensor):

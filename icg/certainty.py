@@ -10,10 +10,14 @@ A *certainty-aware model* is any callable ``model(joined) -> logits`` that carri
 unchanged.
 """
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
 
 from .arguments import check_number, check_unit, is_single
+
+Joined = Annotated[Tensor, "(N, C + 1, ...): values, then their certainty"]  # what certainty methods take as inputs
 
 
 def join(values: Tensor, certainty: Tensor | float = 1.0) -> Tensor:
@@ -61,6 +65,12 @@ def split(joined: Tensor) -> tuple[Tensor, Tensor]:
             f"got {tuple(joined.shape)}"
         )
     return joined[:, :-1], joined[:, -1:]
+
+
+def without_certainty(joined: Tensor) -> Tensor:
+    """A joined input ``(N, C + 1, ...)`` of which nothing is known any more: the same values, certainty 0."""
+    values, certainty = split(joined)
+    return torch.cat([values, torch.zeros_like(certainty)], 1)
 
 
 def is_certainty_aware(model) -> bool:

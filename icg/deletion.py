@@ -19,18 +19,24 @@ tensor([[9., 4., 1., 0.]], dtype=torch.float64)
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from .arguments import Shared, check_positive, check_tensor, generator_or_new, is_finite, is_number, shares
-from .certainty import split
+from .arguments import (
+    Shared,
+    Unpack,
+    check_positive,
+    check_tensor,
+    check_whole,
+    generator_or_new,
+    is_finite,
+    is_number,
+    shares,
+)
+from .certainty import without_certainty as without_certainty
 from .question import Question
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 MODEL = ("additional_forward_args", "certainty_aware")
 
@@ -60,12 +66,6 @@ class Curves:
             raise ValueError(f"expected up_to to be one of the shares after the first, got {up_to}")
         k = int(at.nonzero()[0]) + 2
         return torch.trapezoid(self.output[:, :k], self.share[:k], dim=1) / (self.share[k - 1] - self.share[0])
-
-
-def without_certainty(joined: Tensor) -> Tensor:
-    """A joined input ``(N, C + 1, ...)`` of which nothing is known any more: the same values, certainty 0."""
-    values, certainty = split(joined)
-    return torch.cat([values, torch.zeros_like(certainty)], 1)
 
 
 def ranking(attributions: Tensor, *, block: int = 1, generator: torch.Generator | None = None) -> Tensor:
@@ -167,10 +167,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         if tensor.shape != inputs.shape or tensor.ndim < 3:
             wanted = "(N, C, ...) of at least 3 dimensions" if name == "inputs" else f"{tuple(inputs.shape)}"
             raise ValueError(f"expected {name} {wanted}, got {tuple(tensor.shape)}")
-    shape = (len(inputs), 1, *inputs.shape[2:])
-    if not isinstance(rank, Tensor) or rank.is_floating_point() or tuple(rank.shape) != shape:
-        got = f"{tuple(rank.shape)} of {rank.dtype}" if isinstance(rank, Tensor) else type(rank).__name__
-        raise ValueError(f"expected rank to be whole numbers {shape}, got {got}")
+    check_whole("rank", rank, (len(inputs), 1, *inputs.shape[2:]))
     if isinstance(question.target, str):
         raise ValueError(f'expected one class for each input, got target "{question.target}"')
     n_ranks = int(rank.max()) + 1
@@ -179,7 +176,7 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         before, after = (packing.pack("changed", (each,)) for each in (before, after))
     before, after, rank = before.detach().to(inputs), after.detach().to(inputs), rank.to(inputs.device)
     n, k = len(inputs), len(counts)
-    asked, found = [], torch.empty(n * k, dtype=torch.float64, device=inputs.device)
+    found = torch.empty(n * k, dtype=torch.float64, device=inputs.device)
     bar = tqdm(total=n * k, unit="forward", leave=False, mininterval=0.5, disable=not question.progress)
     with question.asked() as objective, bar:
 
@@ -187,11 +184,8 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
             index, step = place.div(k, rounding_mode="floor"), place % k
             turned = rank[index] < counts[step].view(-1, *[1] * (rank.ndim - 1))
             points = torch.where(turned, after[index], before[index])
-            outputs = objective.outputs(points, index)
-            if not asked:
-                some = (counts[step] > 0) & (counts[step] < n_ranks)
-                asked.append((points, index, outputs, some))
-            [(_, found[place], _)] = objective.scores(outputs, index)
+            partly = (counts[step] > 0) & (counts[step] < n_ranks)
+            found[place] = question.masked(objective, points, index, partly)[:, 0]
             bar.update(len(place))
 
         for place in torch.arange(n * k, device=inputs.device).split(limit.size):
@@ -199,13 +193,9 @@ def _curves(question: Question, before: Tensor, after: Tensor, rank: Tensor, sha
         found = found.view(n, k)
         if not is_finite(found):
             raise ValueError("the model's output is not finite")
-        question.check(objective, asked=asked[0])
         # Where the curve meets the inputs themselves, it must say what the model said of them in another batch.
-        met = [found[:, step] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
-        if not met or not any(
-            torch.allclose(values, question.at_inputs(objective)[:, 0], rtol=1e-5, atol=0) for values in met
-        ):
-            question.check(objective)
+        met = [found[:, [step]] for step, end in ((0, before), (-1, after)) if torch.equal(end, inputs)]
+        question.check_masked(objective, met[0] if met else None, torch.arange(n, device=inputs.device))
     return Curves(counts.double().cpu() / n_ranks, found.cpu())
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .arguments import check_number, check_positive, check_tensor, generator_or_new
+from .arguments import check_number, check_positive, check_tensor, check_whole, generator_or_new, options_of
 from .coalitions import MOST_PLAYERS, shapley_sampling, shapley_values
 from .shapley import Game
 
@@ -36,74 +36,36 @@ class Division:
     n_permutations: int = 0
 
 
-def fair_division(
-    game: Game,
-    *,
-    largest_error: float = 0.02,
-    most_permutations: int = 4096,
-    generator: torch.Generator | None = None,
-    batch_size: int | None = None,
-    progress: bool = False,
-) -> Division:
-    """What is fair in a game: exact up to 20 players, else estimated until it is good enough.
-
-    Args:
-        game: of :func:`icg.shapley.certainty_game` or its sisters, of one target.
-        largest_error: as a share of the whole, |v(all) - v(nobody)|. With more than 20 players antithetic random orders
-            are added, 32 and then always as many again, until no standard error is above it.
-        most_permutations: where that ends in any case (as where the whole is 0); look at ``error``.
-        batch_size: coalitions in one call. progress: show bars.
-
-    Raises:
-        ValueError: no game, or one of several targets; ``largest_error`` not above 0, ``most_permutations`` < 4.
-
-    >>> from icg.shapley import certainty_game
-    >>> known = lambda x: (x[:, 0] * x[:, 1]).sum(1)  # the sum of the values that are known
-    >>> fair_division(certainty_game(known, torch.tensor([[[1.0, 2.0, 4.0]]]))).shares
-    tensor([[1., 2., 4.]], dtype=torch.float64)
-    """
-    if not isinstance(game, Game):
-        raise ValueError(f"expected a game, as icg.shapley.certainty_game makes it, got {type(game).__name__}")
-    if isinstance(game.objective.target, str):
-        raise ValueError('expected a game of one target, got target "all"')
-
-    def value(masks: Tensor) -> Tensor:
-        return game(masks).view(len(masks), -1)
-
-    shares, error, count = shapley_until(
-        value,
-        game.n,
-        largest_error=largest_error,
-        most_permutations=most_permutations,
-        generator=generator_or_new(generator),
-        batch_size=batch_size,
-        progress=progress,
-    )
-    return Division(shares.T, error.T, count)
-
-
 def shapley_until(
     value,
     n: int,
     *,
-    largest_error: float,
-    most_permutations: int,
+    largest_error: float = 0.02,
+    most_permutations: int = 4096,
+    generator: torch.Generator | None = None,
     first: int = FIRST,
-    generator: torch.Generator,
-    **options,
+    batch_size: int | None = None,
+    progress: bool = False,
 ) -> tuple[Tensor, Tensor, int]:
-    """As :func:`fair_division`, for any value function, also of several games with the same coalitions.
+    """Shapley values of any value function, also of several games with the same coalitions.
 
     Args:
-        value: masks ``(M, n)`` to ``(M, games)``. first: random orders before the first look. options: ``batch_size``
-            and ``progress``.
+        value: masks ``(M, n)`` to ``(M, games)``. first: random orders before the first look.
+        largest_error: as a share of the whole, |v(all) - v(nobody)|. With more than 20 players antithetic random orders
+            are added, 32 and then always as many again, until no standard error is above it.
+        most_permutations: where that ends in any case (as where the whole is 0); look at the errors.
+        batch_size: coalitions in one call. progress: show bars.
 
     Returns:
         Shares and standard errors, ``(n, games)`` each, and the number of orders; zeros if the shares are exact.
+
+    Raises:
+        ValueError: ``largest_error`` not above 0, ``most_permutations`` < 4.
     """
-    largest_error = check_number("largest_error", largest_error, "> 0")
+    largest_error, generator = check_number("largest_error", largest_error, "> 0"), generator_or_new(generator)
     n, first = check_positive("n", n), check_positive("first", first)
     most_permutations = check_positive("most_permutations", most_permutations, 4)
+    options = {"batch_size": batch_size, "progress": progress}
     if n <= MOST_PLAYERS:
         shares = shapley_values(value, n, **options)
         return shares, torch.zeros_like(shares), 0
@@ -117,6 +79,30 @@ def shapley_until(
         good = error.amax(0) <= largest_error * shares.sum(0).abs()
         if bool(good.all()) or count + 4 > most_permutations:
             return shares, error, count
+
+
+@options_of(shapley_until)
+def fair_division(game: Game, **options) -> Division:
+    """What is fair in a game: exact up to 20 players, else estimated until it is good enough.
+
+    Args:
+        game: of :func:`icg.shapley.certainty_game` or its sisters, of one target.
+        options: those of :func:`shapley_until`: ``largest_error``, ``most_permutations`` ...
+
+    Raises:
+        ValueError: no game, or one of several targets; and what :func:`shapley_until` refuses.
+
+    >>> from icg.shapley import certainty_game
+    >>> known = lambda x: (x[:, 0] * x[:, 1]).sum(1)  # the sum of the values that are known
+    >>> fair_division(certainty_game(known, torch.tensor([[[1.0, 2.0, 4.0]]]))).shares
+    tensor([[1., 2., 4.]], dtype=torch.float64)
+    """
+    if not isinstance(game, Game):
+        raise ValueError(f"expected a game, as icg.shapley.certainty_game makes it, got {type(game).__name__}")
+    if isinstance(game.objective.target, str):
+        raise ValueError('expected a game of one target, got target "all"')
+    shares, error, count = shapley_until(lambda masks: game(masks).view(len(masks), -1), game.n, **options)
+    return Division(shares.T, error.T, count)
 
 
 def by_player(attributions: Tensor, groups: Tensor) -> Tensor:
@@ -134,11 +120,7 @@ def by_player(attributions: Tensor, groups: Tensor) -> Tensor:
     """
     check_tensor("attributions", attributions)
     value = attributions.detach().double().sum(1, keepdim=True)
-    if not isinstance(groups, Tensor) or groups.is_floating_point() or groups.dtype == torch.bool:
-        raise ValueError("expected groups to be a tensor of whole numbers")
-    shape = tuple(value.shape)
-    if tuple(groups.shape) not in (shape, shape[1:]):
-        raise ValueError(f"expected groups of shape {shape[1:]} or {shape}, got {tuple(groups.shape)}")
+    check_whole("groups", groups, tuple(value.shape[1:]), tuple(value.shape))
     groups = groups.to(value.device).long().expand_as(value).flatten(1) + 1  # the first column is nobody's
     n = int(groups.max())
     if n < 1 or int(groups.min()) < 0:

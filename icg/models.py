@@ -7,7 +7,15 @@ from .arguments import check_positive
 from .resnet import CertaintyResNet
 
 
-class BurntSnacksNet(nn.Sequential):
+class Checked(nn.Sequential):
+    """Layers one after the other, which take inputs of one shape, ``input_shape``."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        check_input(inputs, self.input_shape, joined=self.certainty_aware)
+        return super().forward(inputs)
+
+
+class BurntSnacksNet(Checked):
     """The network of the Burnt Snacks scenario (paper, figure 12): 343,538 parameters.
 
     Input: ``(N, 2, 50, 50)``, lightness in [0, 1] and certainty. Output: logits ``(N, 2)``.
@@ -42,10 +50,6 @@ class BurntSnacksNet(nn.Sequential):
             nn.Linear(16, 2),
         )
         xavier_(self)
-
-    def forward(self, joined: Tensor) -> Tensor:
-        check_input(joined, self.input_shape)
-        return super().forward(joined)
 
 
 def conv(channels_in: int, channels_out: int, padding: int = 0) -> tuple[nn.Module, nn.Module]:
@@ -112,7 +116,7 @@ def _leaky(*sizes: int) -> list[nn.Module]:
     return [module for pair in pairs for module in (nn.Linear(*pair), nn.LeakyReLU(0.02))]
 
 
-class MnistNet(nn.Sequential):
+class MnistNet(Checked):
     """The network of MNIST (paper, figure 14): 262,250 parameters.
 
     Input: ``(N, 2, 28, 28)``, lightness in [0, 1] and certainty. Output: logits ``(N, 10)``.
@@ -139,10 +143,6 @@ class MnistNet(nn.Sequential):
             nn.Linear(128, 10),
         )
         xavier_(self)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        check_input(inputs, self.input_shape, joined=self.certainty_aware)
-        return super().forward(inputs)
 
 
 class MnistPlainNet(MnistNet):

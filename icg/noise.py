@@ -17,6 +17,7 @@ from functools import partial
 import torch
 
 from .arguments import Shared, check_number, check_one_of, check_positive, generator_or_new, random_like
+from .certainty import Joined
 from .question import Question
 
 KINDS = ("smoothgrad", "smoothgrad_sq", "vargrad")
@@ -61,7 +62,8 @@ def noise_tunnel(
         )
     generator = generator_or_new(generator)
     shared = {name: value for name, value in known.items() if name in Shared.__annotations__ and name != "generator"}
-    certain = "certainty" in getattr(bare, "__name__", "")  # these take joined inputs, whatever the model says
+    takes = inspect.signature(bare).parameters
+    certain = "inputs" in takes and takes["inputs"].annotation is Joined  # whatever the model says
     question = Question(model, inputs, certainty_only=certain, **shared)
     packing, values = question.packing, question.values
     if packing is None:
@@ -73,7 +75,7 @@ def noise_tunnel(
     with question.asked() as objective:
         if known.get("target") is None:
             options["target"] = objective.target
-    if "generator" in inspect.signature(bare).parameters and known.get("generator") is None:
+    if "generator" in takes and known.get("generator") is None:
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
         options["generator"] = torch.Generator(generator.device).manual_seed(seed)
     means, spreads = [], []

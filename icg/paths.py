@@ -11,6 +11,7 @@ their gradients are added up in place, so memory depends neither on the number o
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -38,18 +39,19 @@ class Path:
     weights: Tensor
     scale: Tensor | float | None = None
 
+    @cached_property
+    def distance(self) -> Tensor:
+        return self.end - self.start
+
     def cut(self, first: int, last: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The points number ``first`` to ``last`` (input by input): points, scales, weights, input numbers."""
         k = self.nodes.shape[1]
         flat = torch.arange(first, last, device=self.start.device)
         index, step = flat.div(k, rounding_mode="floor"), flat % k
         # Rules are shared by all inputs, (1, K), or one per input, (N, K): then the points' order is theirs.
-        node, weight = (
-            t[0].index_select(0, step) if len(t) == 1 else t.reshape(-1)[first:last] for t in (self.nodes, self.weights)
-        )
+        node, weight = (t.take(step if len(t) == 1 else flat) for t in (self.nodes, self.weights))
         trailing = [1] * (self.start.ndim - 1)
-        start = self.start.index_select(0, index)
-        distance = self.end.index_select(0, index) - start
+        start, distance = self.start.index_select(0, index), self.distance.index_select(0, index)
         points = torch.addcmul(start, node.to(start.dtype).view(-1, *trailing), distance)
         if isinstance(self.scale, Tensor):
             distance = self.scale.index_select(0, index)
@@ -85,7 +87,6 @@ def integrate(
     inputs: Tensor,
     limit: BatchLimit,
     *,
-    dtype: torch.dtype = torch.float64,
     n_targets: int = 1,
     progress: bool = False,
     total: int | None = None,
@@ -95,33 +96,33 @@ def integrate(
     Args:
         objective: what to differentiate. paths: stream of paths, each with one path per input.
         inputs: ``(N, ...)``, for shape and device only. limit: micro-batch size.
-        dtype: of the sum. progress, total: show a bar over ``total`` gradient evaluations.
+        progress, total: show a bar over ``total`` gradient evaluations.
 
     Returns:
-        ``(N, n_targets, ...)`` in ``dtype``. Run inside :func:`quiet`.
+        ``(N, n_targets, ...)`` float64. Run inside :func:`quiet`.
 
     Raises:
         ValueError: nowhere is there a way from the output back to the input. (Where there is one at other points, as
             in a model that treats its rows differently, the gradient is 0.)
     """
     reached = False
-    result = torch.zeros((len(inputs), n_targets, *inputs.shape[1:]), dtype=dtype, device=inputs.device)
+    result = torch.zeros((len(inputs), n_targets, *inputs.shape[1:]), dtype=torch.float64, device=inputs.device)
     trailing = [1] * (inputs.ndim - 1)
 
     def add(points, scale, weight, index):
         points = points.detach().requires_grad_()
         with torch.enable_grad():
-            scores = objective(points, index)
+            scores = objective.scores(points, index)
         terms = []
-        for k, (score, _, slope) in enumerate(scores):
+        for k, (score, slope) in enumerate(scores):
             gradient = None
             if score.requires_grad:
                 (gradient,) = torch.autograd.grad(
                     score, points, torch.ones_like(score), retain_graph=k + 1 < len(scores), allow_unused=True
                 )
             if gradient is not None:
-                weights = (weight * slope).to(dtype).view(-1, *trailing)
-                terms.append((k, (gradient * scale).to(dtype).mul_(weights)))
+                weights = weight if slope is None else weight * slope
+                terms.append((k, gradient * scale * weights.view(-1, *trailing)))
         nonlocal reached
         reached = reached or bool(terms)
         for k, term in terms:  # only now, so that a batch that ran out of memory has added nothing
@@ -149,14 +150,14 @@ def path_values(objective: Objective, start: Tensor, end: Tensor, nodes: Tensor,
     parts = []
 
     def evaluate(points, _scale, _weight, index):
-        parts.append(torch.stack([value for _, value, _ in objective(points, index)], 1))
+        parts.append(objective(points, index))
 
     for batch in micro_batches([Path(start, end, nodes, nodes, scale=1.0)], limit):
         limit.run(evaluate, *batch)
     values = torch.cat(parts).view(len(start), nodes.shape[1], -1)
     if not is_finite(values):
         raise ValueError("the model's output is not finite somewhere on the path")
-    return values.squeeze(2) if objective.target is None or not isinstance(objective.target, str) else values
+    return values if isinstance(objective.target, str) else values.squeeze(2)
 
 
 def nodes_and_weights(
@@ -206,10 +207,11 @@ def attribute(
     """
     inputs = question.inputs
     with question.asked() as objective:
-        change = torch.zeros(len(inputs), question.n_targets, dtype=torch.float64, device=inputs.device)
+        change = 0.0
 
         def watched():
             """The same paths. On the way F is looked at where they start, and F(end) - F(start) is summed up."""
+            nonlocal change
             starts, due = [], 0
             for number, path in enumerate(paths(objective)):
                 moves = path.end is not path.start
@@ -222,8 +224,8 @@ def attribute(
                         starts, due = [*starts, Path(path.start, path.start, *point(inputs, 1.0))], 0
                 if question.return_convergence_delta:
                     ends = torch.tensor([[0.0, 1.0]], dtype=torch.float64, device=inputs.device)
-                    values = path_values(objective, path.start, path.end, ends, question.limit)
-                    change.add_(values.diff(dim=1).view_as(change) * path.weights.sum(1, keepdim=True))
+                    values = path_values(objective, path.start, path.end, ends, question.limit).diff(dim=1)
+                    change = change + values.view(len(inputs), -1) * path.weights.sum(1, keepdim=True)
                 if len(starts) * len(inputs) >= question.limit.size:
                     starts = _finite(objective, starts, question.limit)
                 yield path
@@ -240,19 +242,18 @@ def attribute(
         )
     if not is_finite(result):
         raise ValueError("the model's gradients are not finite somewhere on the path")
-    delta = result.flatten(2).sum(2) - change if question.return_convergence_delta else change
+    delta = result.flatten(2).sum(2) - change if question.return_convergence_delta else None
     result = result if finish is None else finish(result)
     if question.certainty_only:
         result = result[:, :, -1:]
-    if not isinstance(objective.target, str):  # one class each
-        result, delta = result[:, 0], delta[:, 0]
-    result = question.returned(result)
-    return (result, delta) if question.return_convergence_delta else result
+    single = not isinstance(objective.target, str)  # one class each
+    result = question.returned(result[:, 0] if single else result)
+    return result if delta is None else (result, delta[:, 0] if single else delta)
 
 
 def _finite(objective: Objective, starts: list[Path], limit: BatchLimit) -> list:
     def check(points, index):
-        if not all(is_finite(value) for _, value, _ in objective(points, index)):
+        if not is_finite(objective(points, index)):
             raise ValueError("the model's output is not finite at the start of a path")
 
     for points, _, _, index in micro_batches(starts, limit):
@@ -270,7 +271,7 @@ def attribute_straight(
     def paths(objective):
         for start, end in pairs:
             nodes, weights = nodes_and_weights(method, n_steps, objective, start, end, question.limit)
-            yield Path(start, end, nodes, weights / n_pairs, scale)
+            yield Path(start, end, nodes, weights / n_pairs if n_pairs > 1 else weights, scale)
 
     return attribute(question, paths, n_pairs * n_steps)
 

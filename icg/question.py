@@ -10,30 +10,14 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
-from .arguments import (
-    Shared,
-    check_dtype,
-    check_one_of,
-    check_positive,
-    check_tensor,
-    check_unit,
-    default,
-    generator_or_new,
-    is_finite,
-)
+from .arguments import Shared, Unpack, check_positive, check_tensor, check_unit, is_finite, settled
 from .certainty import is_certainty_aware, split
 from .inputs import Packing
 from .modes import quiet, thaw
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-OUTPUTS = ("probability", "log_probability", "logit")
 
 
 @dataclass(frozen=True)
@@ -47,7 +31,7 @@ class Objective:
     Attributes:
         forward_func: any callable ``(B, ...) -> (B, K)`` logits, or ``(B,)`` / ``(B, 1)``: a plain value. Logits of
             several places are ``(B, K, ...)``.
-        target: ``(N,)`` class of each input; ``None`` for a plain value; or the string "all".
+        target: ``(N,)`` class of each input, or one for all; ``None`` for a plain value; or the string "all".
         output: "probability", "log_probability" or "logit"; a plain value is taken as it is.
         autocast: dtype for mixed precision, or ``None``.
         besides: what the model takes after its input, each with whether it has a row for each input.
@@ -55,49 +39,70 @@ class Objective:
     """
 
     forward_func: Callable[..., Tensor]
-    target: Tensor | str | None
+    target: Tensor | int | str | None
     output: str
     autocast: torch.dtype | None = None
     besides: tuple = ()
     place: Tensor | None = None
 
-    def __call__(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Score, F and dF/dscore at ``points``, which belong to the inputs number ``index``; one per target.
-
-        F is NaN where an output that counts isn't finite: a class of logit -inf, which nobody asked about, is fine.
-        """
-        return self.scores(self.outputs(points, index), index)
+    def __call__(self, points: Tensor, index: Tensor) -> Tensor:
+        """F at ``points``, which belong to the inputs number ``index``: ``(B, targets)`` float64."""
+        return self.values(self.outputs(points, index), index)
 
     def outputs(self, points: Tensor, index: Tensor) -> Tensor:
         """What the model answers."""
         return answer(self.forward_func, points, index, self.besides, self.autocast)
 
-    def scores(self, outputs: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """The same, for what the model has answered already."""
+    def values(self, outputs: Tensor, index: Tensor) -> Tensor:
+        """F of what the model has answered, ``(B, targets)`` float64.
+
+        It is NaN where an output that counts isn't finite: a class of logit -inf, which nobody asked about, is fine.
+        """
+        columns = []
+        for own, others in self._counting(outputs.detach(), index):
+            value = own.double()
+            if others is not None:
+                s = (own - others).double()
+                sound = (own + others.clamp(min=0)).double()  # infinite or NaN if one that counts is
+                value = s.sigmoid() if self.output == "probability" else nn.functional.logsigmoid(s)
+                value = torch.add(value, sound, alpha=0)
+            columns.append(value)
+        return torch.stack(columns, 1)
+
+    def scores(self, points: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor | None]]:
+        """The score at ``points`` and dF/dscore, ``(B,)`` each, ``None`` if it is F itself; one pair per target."""
+        pairs = []
+        for own, others in self._counting(self.outputs(points, index), index):
+            slope = None
+            if others is not None:
+                own = own - others
+                s = own.detach().double()
+                slope = (-s).sigmoid() * (s.sigmoid() if self.output == "probability" else 1.0)
+            pairs.append((own, slope))
+        return pairs
+
+    def _counting(self, outputs: Tensor, index: Tensor) -> list[tuple[Tensor, Tensor | None]]:
+        """Of each target its output, and the log of the sum of the other classes' exponentials if that counts, too."""
         if outputs.dtype in (torch.float16, torch.bfloat16):
             outputs = outputs.float()
         if self.place is not None:
             rows = torch.arange(len(outputs), device=outputs.device)
             outputs = outputs.movedim(1, -1)[(rows, *self.place[index].unbind(1))]
         if self.target is None:
-            value = outputs.reshape(len(outputs))
-            return [(value, value.detach().double(), torch.ones_like(value, dtype=torch.float64))]
-        if isinstance(self.target, str):
-            classes = torch.arange(outputs.shape[1], device=outputs.device)
-            return [self._score(outputs, c.expand(len(outputs))) for c in classes]
-        return [self._score(outputs, self.target[index])]
-
-    def _score(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        own = logits.gather(1, target[:, None]).squeeze(1)
-        if self.output == "logit":
-            return own, own.detach().double(), torch.ones_like(own, dtype=torch.float64)
-        others = logits.scatter(1, target[:, None], -torch.inf).logsumexp(1)
-        score = own - others
-        s = score.detach().double()
-        sound = (own + others.clamp(min=0)).detach().double()  # infinite or NaN if one that counts is
-        if self.output == "probability":
-            return score, torch.add(s.sigmoid(), sound, alpha=0), s.sigmoid() * (-s).sigmoid()
-        return score, torch.add(nn.functional.logsigmoid(s), sound, alpha=0), (-s).sigmoid()
+            return [(outputs.reshape(len(outputs)), None)]
+        if isinstance(self.target, Tensor):
+            targets = [self.target[index]]
+        else:
+            targets = range(outputs.shape[1]) if self.target == "all" else [self.target]
+        found = []
+        for target in targets:
+            single = isinstance(target, int)
+            own, others = outputs[:, target] if single else outputs.gather(1, target[:, None]).squeeze(1), None
+            if self.output != "logit":
+                column = torch.full_like(own, target, dtype=torch.long) if single else target
+                others = outputs.scatter(1, column[:, None], -torch.inf).logsumexp(1)
+            found.append((own, others))
+        return found
 
 
 def answer(model, points: Tensor, index: Tensor, besides: tuple = (), autocast: torch.dtype | None = None) -> Tensor:
@@ -147,7 +152,7 @@ def check_outputs(outputs, n: int) -> None:
         )
 
 
-def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, Tensor | None, int]:
+def resolve_target(target, outputs: Tensor) -> tuple[Tensor | int | str | None, Tensor | None, int]:
     """What :class:`Objective` takes as target and as place, and how many numbers it has per input."""
     n, dims = len(outputs), outputs.shape[1:]
     plain = not dims or dims[0] == 1
@@ -157,7 +162,7 @@ def resolve_target(target, outputs: Tensor) -> tuple[Tensor | str | None, Tensor
         if target is None:
             return outputs.argmax(1), None, 1
         if type(target) is int and 0 <= target < dims[0]:  # the usual case, quickly
-            return torch.full((n,), target, device=outputs.device), None, 1
+            return target, None, 1
         if isinstance(target, str) and target == "all":
             return target, None, dims[0]
     try:
@@ -241,8 +246,7 @@ class Question:
     def __init__(self, model, inputs, *, certainty_only: bool = False, whole: bool = False, **shared: "Unpack[Shared]"):
         if not callable(model):
             raise ValueError(f"expected a callable model, got {type(model).__name__}")
-        for name in Shared.__annotations__:
-            setattr(self, name, shared[name] if name in shared else default(name))
+        vars(self).update(settled(shared))
         aware = is_certainty_aware(model) if self.certainty_aware is None else self.certainty_aware
         if certainty_only and not aware and (isinstance(model, nn.Module) or self.certainty_aware is not None):
             raise ValueError(f"expected a model with certainty_aware = True, got {type(model).__name__} without it")
@@ -256,17 +260,14 @@ class Question:
                 raise ValueError(f"expected one floating tensor of values and their certainty, got {got}")
             inputs = self.packing.pack("inputs", inputs if self.packing.joint else (inputs,))
             model = self.packing.model(model)
-        check_one_of("output", self.output, OUTPUTS)
-        check_dtype("dtype", self.dtype)
-        check_dtype("autocast", self.autocast)
         self.model, self.inputs, self.certainty_only = model, inputs.detach(), certainty_only
-        self.generator = generator_or_new(self.generator)
         self.limit = BatchLimit(self.internal_batch_size, inputs)
         besides = self.additional_forward_args
         besides = besides if isinstance(besides, tuple) else () if besides is None else (besides,)
         by_row = [isinstance(each, Tensor) and each.ndim > 0 and len(each) == len(inputs) for each in besides]
         self.besides = tuple(zip(besides, by_row, strict=True))
         self.values, self.certainty, self.n_targets = self.inputs, None, None
+        self._kept, self._compared = None, False
         if certainty_only or aware:
             self.values, self.certainty = split(self.inputs)
             check_unit("certainty (last along dim 1)", self.certainty)
@@ -310,7 +311,7 @@ class Question:
             self._answers = outputs = self.outputs(self.inputs, self._numbers)
             target, place, self.n_targets = resolve_target(self.target, outputs)
             objective = Objective(self.model, target, self.output, self.autocast, self.besides, place)
-            check_finite(objective, outputs, self._numbers, "at the inputs")
+            self._check_finite(objective, outputs, slice(None), "at the inputs")
             if target is not None and self.output != "logit" and bool((outputs >= 0).all()):
                 if bool(((outputs.sum(1) - 1).abs() < 1e-2).all()):
                     warnings.warn(PROBABILITIES, stacklevel=4)
@@ -318,85 +319,116 @@ class Question:
 
     def at_inputs(self, objective: Objective) -> Tensor:
         """F at the inputs, ``(N, n_targets)``, as the model said it when it was :meth:`asked`."""
-        return torch.stack([value for _, value, _ in objective.scores(self._answers, self._numbers)], 1)
+        return objective.values(self._answers, self._numbers)
 
-    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False, asked=None) -> None:
-        """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
+    def masked(self, objective: Objective, points: Tensor, index: Tensor, partly: Tensor) -> Tensor:
+        """F at ``points``, some of them ``partly`` masked; the first such batch is kept for :meth:`check_masked`."""
+        outputs = objective.outputs(points, index)
+        if self._kept is None and int(partly.sum()):
+            self._kept = points, index, outputs, partly
+        return objective.values(outputs, index)
 
-        One row of a batch is asked for again, beside others; but for rounding, its answer must be the same. Where it
-        stands among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+    def check_masked(self, objective: Objective, found: Tensor | None, index: Tensor) -> None:
+        """Refuse a model whose rows depend on each other where they are partly masked, or at the inputs.
 
         Args:
-            asked: the batch: points, the numbers of their inputs, what the model answered, and a mask of those that
-                may be asked for again. If not given, the batch of the inputs themselves.
+            found: F at the inputs number ``index``, from another batch than that of :meth:`asked`, if there was one.
         """
-        points, numbers, answers, may = asked or (self.inputs, self._numbers, self._answers, None)
-        n = len(points)
-        size = self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2  # it may be built into the model
+        if self._kept:
+            self._check_kept(*self._kept)
+            self._kept = ()
+        if not self._compared:
+            self._compared = True
+            if found is None or not torch.allclose(found, self.at_inputs(objective)[index], rtol=1e-5, atol=0):
+                self.check(objective)
+
+    def check(self, objective: Objective, starts: Tensor | None = None, aligned: bool = False) -> None:
+        """Refuse a model that isn't finite at ``starts`` (one per input), or whose rows depend on each other.
+
+        One of the inputs is asked about again, beside others; but for rounding, its answer must be the same. Where it
+        stands among them is another place, unless batches are ``aligned``: whole sets of inputs, in their order.
+        """
+        n = len(self.inputs)
+        size = self._company(n)
         if size == 1 and starts is None:
             return
-        place = 0 if size == 1 or (aligned and size == n) else 1
-        largest = points.flatten(1).amax(1)
-        ranked = largest if may is None else largest.masked_fill(~may, torch.inf)
-        least = int(ranked.argmin()) if place and n > 1 else 0  # others may have scaled it
-        index = torch.tensor([(number - place + least) % n for number in range(size)], device=self.inputs.device)
-        index = index if asked is None else numbers.index_select(0, index)
+        place = int(size > 1 and not (aligned and size == n))
+        largest = self.inputs.flatten(1).amax(1).tolist()
+        least = min(range(n), key=largest.__getitem__) if place else 0  # others may have scaled it
+        index = self._numbers.new_tensor([(number - place + least) % n for number in range(size)])
         picked = self.inputs.index_select(0, index)
-        if asked is not None:
-            picked[place] = points[least]
 
-        def scaled(first: float, others: float) -> Tensor:
-            rows = picked * others
-            rows[place] = picked[place] if first == 1 else picked[place] * first
-            return rows if self.certainty is None else torch.cat([rows[:, :-1], picked[:, -1:]], 1)
+        def again(own: float, others: float, starts: Tensor | None = starts) -> Tensor:
+            factors = picked.new_tensor([own if number == place else others for number in range(size)])
+            rows, numbers = picked * factors.view(-1, *[1] * (picked.ndim - 1)), index
+            if self.certainty is not None:
+                rows = torch.cat([rows[:, :-1], picked[:, -1:]], 1)
+            if starts is not None:
+                rows, numbers = torch.cat([rows, starts]), torch.cat([index, self._numbers])
+            return self._again(n, rows, numbers)
 
-        def ask(rows: Tensor, starts: Tensor | None = starts) -> Tensor:
-            number = index if starts is None else torch.cat([index, self._numbers])
-            try:
-                return self.outputs(rows if starts is None else torch.cat([rows, starts]), number)
-            except torch.OutOfMemoryError:
-                raise
-            except Exception as error:
-                raise ValueError(
-                    f"the model answers {n} rows, but not {len(number)} ({error}); what it needs for each row goes "
-                    "into additional_forward_args, a batch size that is built into it into internal_batch_size"
-                ) from error
-
-        outputs = ask(scaled(1.0, 0.5) if asked is None else picked[place].expand_as(picked))
+        outputs = again(1.0, 0.5)
         if starts is not None:
-            check_finite(objective, outputs[size:], self._numbers, "at the start of a path")
+            self._check_finite(objective, outputs, slice(size, None), "at the start of a path")
         if size == 1:
             return
-        # Its answer in two batches, which row that is, and how others are scaled in a third batch to ask.
-        met = [(answers[least], outputs[place], place, (1.0, 0.25 if asked is None else 1.0))]
-        if asked is None and bool(largest.max() == largest[least]):  # what all rows have may scale a batch: without it
-            beside = int(place == 0)
-            met.append((ask(scaled(0.25, 0.5), None)[beside], outputs[beside], beside, (0.25, 0.5)))
-        for one, other, row, third in met:
-            if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
-                continue
-            # A batch of another size may be rounded otherwise (bf16, TF32); of the same size it is rounded alike.
-            scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
-            low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
-            again = ask(scaled(*third))[row]
-            if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, again) > (1e-2 if low else 1e-5) * scale)):
-                raise ValueError(
-                    "the model's answer about a row depends on the rest of its batch: of the same row it says "
-                    f"{_brief(one)} in one, {_brief(other)} in another (statistics of the batch? random numbers? What "
-                    "it needs for each row goes into additional_forward_args)"
-                )
+        self._compare(self._answers[least], outputs, place, lambda: again(1.0, 0.25))
+        if max(largest) == largest[least]:  # what all rows have may scale a batch: without it
+            self._compare(again(0.25, 0.5, None)[1 - place], outputs, 1 - place, lambda: again(0.25, 0.25))
+
+    def _check_kept(self, points: Tensor, numbers: Tensor, answers: Tensor, partly: Tensor) -> None:
+        """The same of a batch that was asked: one of its partly masked rows again, beside itself and beside inputs."""
+        n = len(points)
+        size = self._company(n)
+        if size == 1:
+            return
+        least = int(points.flatten(1).amax(1).masked_fill(~partly, torch.inf).argmin())
+        index = numbers.index_select(0, numbers.new_tensor([(number - 1 + least) % n for number in range(size)]))
+        rows = self.inputs.index_select(0, index)
+        rows[1] = points[least]
+        outputs = self._again(n, rows[1].expand_as(rows), index)
+        self._compare(answers[least], outputs, 1, lambda: self._again(n, rows, index))
+
+    def _check_finite(self, objective: Objective, outputs: Tensor, rows: slice, where: str) -> None:
+        """Refuse outputs of which in these rows, one per input, what is attributed isn't finite."""
+        if not is_finite(outputs) and not is_finite(objective.values(outputs[rows], self._numbers)):
+            raise ValueError(f"the model's output is not finite {where}")
+
+    def _company(self, n: int) -> int:
+        """Rows of a batch in which a row of ``n`` is asked about again; the batch size may be built into the model."""
+        return self.limit.size if self.limit.fixed and n % self.limit.size == 0 else 2
+
+    def _again(self, n: int, rows: Tensor, numbers: Tensor) -> Tensor:
+        try:
+            return self.outputs(rows, numbers)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            raise ValueError(
+                f"the model answers {n} rows, but not {len(rows)} ({error}); what it needs for each row goes "
+                "into additional_forward_args, a batch size that is built into it into internal_batch_size"
+            ) from error
+
+    def _compare(self, one: Tensor, outputs: Tensor, row: int, third: Callable[[], Tensor]) -> None:
+        """Refuse a model whose answer about a row is ``one`` in one batch, and another one among these ``outputs``."""
+        other = outputs[row]
+        if one.equal(other) or torch.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True):
+            return
+        # A batch of another size may be rounded otherwise (bf16, TF32); a third one of the same size is rounded alike.
+        scale = outputs.double().nan_to_num(posinf=0, neginf=0).abs().max()
+        low = self.autocast is not None or other.dtype in (torch.float16, torch.bfloat16)
+        if bool((_apart(one, other) > 0.05 * scale) | (_apart(other, third()[row]) > (1e-2 if low else 1e-5) * scale)):
+            raise ValueError(
+                "the model's answer about a row depends on the rest of its batch: of the same row it says "
+                f"{_brief(one)} in one, {_brief(other)} in another (statistics of the batch? random numbers? What "
+                "it needs for each row goes into additional_forward_args)"
+            )
 
 
 PROBABILITIES = (
     "the model's outputs are >= 0 and sum to 1, as probabilities do: pass a model that returns logits, or "
     'output="logit", which takes the outputs as they are'
 )
-
-
-def check_finite(objective: Objective, outputs: Tensor, index: Tensor, where: str) -> None:
-    """Raise ``ValueError`` unless what is attributed is finite."""
-    if not is_finite(outputs) and not all(is_finite(value) for _, value, _ in objective.scores(outputs, index)):
-        raise ValueError(f"the model's output is not finite {where}")
 
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .arguments import check_positive
-from .aware import IMAGENET_MEAN, IMAGENET_STD, open_front
+from .aware import IMAGENET_MEAN, IMAGENET_STD, new_front, open_front
 
 
 class CertaintyResNet(nn.Module):
@@ -48,9 +48,7 @@ class CertaintyResNet(nn.Module):
         # Certainty, the fourth channel, stays as it is.
         self.register_buffer("mean", torch.tensor([*IMAGENET_MEAN, 0.0]).view(4, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([*IMAGENET_STD, 1.0]).view(4, 1, 1), persistent=False)
-        self.front = nn.Conv2d(4, front, 1)
-        nn.init.kaiming_normal_(self.front.weight, nonlinearity="relu")
-        nn.init.zeros_(self.front.bias)
+        self.front = new_front(4, front)
         self.resnet = models.get_model(arch, weights=None, num_classes=num_classes, zero_init_residual=zero_init)
         self.resnet.conv1 = nn.Conv2d(front, self.resnet.conv1.out_channels, 7, stride=2, padding=3, bias=False)
         nn.init.kaiming_normal_(self.resnet.conv1.weight, mode="fan_out", nonlinearity="relu")

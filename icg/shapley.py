@@ -13,38 +13,23 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from .arguments import Shared, check_positive, check_tensor, options_of, shares
+from .arguments import Shared, Unpack, check_positive, check_tensor, check_whole, described, options_of, shares
 from .baselines import starts, values_of
-from .certainty import join, split
+from .certainty import Joined, join, split, without_certainty
 from .coalitions import MOST_PLAYERS, check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
 from .quadrature import quadrature, sobol
 from .question import Question, quiet
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 __all__ = [
-    "MOST_PLAYERS",
-    "Game",
-    "Uniform",
-    "baseline_game",
-    "bshap",
-    "certainty_game",
-    "certainty_shap",
-    "coalitions",
-    "distribution_game",
-    "shap_values",
-    "shapley_from_table",
-    "shapley_sampling",
-    "shapley_values",
-]
+    "MOST_PLAYERS", "Game", "Uniform", "baseline_game", "bshap", "certainty_game", "certainty_shap", "coalitions",
+    "distribution_game", "shap_values", "shapley_from_table", "shapley_sampling", "shapley_values",
+]  # fmt: skip
 
-WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+Groups = Tensor | tuple[Tensor, ...] | None
 LARGEST_TABLE = 2**24  # values at once, 128 MiB: more inputs are taken in parts
 
 
@@ -73,12 +58,10 @@ class Game:
         self.n = int(groups.max()) + 1
         with question.asked() as self.objective:
             self.n_targets = question.n_targets
-        self.first, self.checked, self.compared = None, False, False
 
     def __call__(self, masks: Tensor) -> Tensor:
         if not isinstance(masks, Tensor) or masks.dtype != torch.bool or masks.ndim != 2 or masks.shape[1] != self.n:
-            got = f"{tuple(masks.shape)} of {masks.dtype}" if isinstance(masks, Tensor) else type(masks).__name__
-            raise ValueError(f"expected boolean masks of shape (M, {self.n}), got {got}")
+            raise ValueError(f"expected boolean masks of shape (M, {self.n}), got {described(masks)}")
         values = self.values(masks, torch.arange(len(self.question.inputs), device="cpu"))
         values = values if isinstance(self.objective.target, str) else values[:, :, 0]
         return values[:, 0] if values.shape[1] == 1 else values
@@ -98,14 +81,9 @@ class Game:
                     self.question.limit.run(add, torch.arange(first, last, device=device))
                     first = last
             # Of some players, and of all, the model must say what it says in another batch.
-            if self.first is not None and not self.checked:
-                self.question.check(self.objective, asked=self.first)
-                self.first, self.checked = None, True
-            if not self.compared:
-                known, whole = self.question.at_inputs(self.objective)[index], masks.all(1)
-                if not bool(whole.any()) or not torch.allclose(result[int(whole.int().argmax())], known, atol=0):
-                    self.question.check(self.objective)
-                self.compared = True
+            whole = masks.all(1)
+            found = result[int(whole.int().argmax())] if bool(whole.any()) else None
+            self.question.check_masked(self.objective, found, index)
         return result
 
     def _add(self, result, masks, index, rows, fills, weights, flat) -> None:
@@ -119,12 +97,9 @@ class Game:
         known = torch.cat([masks[row], masks.new_ones(len(row), 1)], 1)  # the last column is for those who never leave
         own = self.groups.ndim == inputs.ndim
         points = torch.where(by_feature(known, self.groups[chosen] if own else self.groups, own), inputs, fill)
-        outputs = self.objective.outputs(points, chosen)
-        if not self.checked and self.first is None:
-            some = masks[row].any(1) & ~masks[row].all(1)
-            self.first = (points, chosen, outputs, some) if bool(some.any()) else None
-        outputs = torch.stack([value for _, value, _ in self.objective.scores(outputs, chosen)], 1)
-        result.view(-1, self.n_targets).index_add_(0, row * len(index) + place, weights[draw, None] * outputs)
+        partly = masks[row].any(1) & ~masks[row].all(1)
+        values = self.question.masked(self.objective, points, chosen, partly)
+        result.view(-1, self.n_targets).index_add_(0, row * len(index) + place, weights[draw, None] * values)
 
     def shapley(self, progress: bool = False) -> Tensor:
         """Exact Shapley values of all inputs, ``(n, N, targets)`` float64."""
@@ -158,14 +133,7 @@ class Game:
 
 
 @shares("target", "output", "internal_batch_size", "generator", "additional_forward_args", "certainty_aware")
-def baseline_game(
-    model,
-    inputs: Tensor,
-    baselines=None,
-    *,
-    groups: Tensor | tuple[Tensor, ...] | None = None,
-    **shared: "Unpack[Shared]",
-) -> Game:
+def baseline_game(model, inputs: Tensor, baselines=None, *, groups: Groups = None, **shared: "Unpack[Shared]") -> Game:
     """BShap's game: absent features take the values of a baseline (paper, table of section 3).
 
     Args:
@@ -190,7 +158,7 @@ def distribution_game(
     inputs: Tensor,
     distribution: Uniform | Tensor,
     *,
-    groups: Tensor | tuple[Tensor, ...] | None = None,
+    groups: Groups = None,
     n_nodes: int | None = None,
     n_samples: int | None = None,
     **shared: "Unpack[Shared]",
@@ -207,8 +175,9 @@ def distribution_game(
     """
     question = Question(model, inputs, whole=True, **shared)
     groups = players_of(groups, question)
-    n_nodes = None if n_nodes is None else check_positive("n_nodes", n_nodes)
-    n_samples = None if n_samples is None else check_positive("n_samples", n_samples)
+    n_nodes, n_samples = (
+        None if n is None else check_positive(name, n) for name, n in (("n_nodes", n_nodes), ("n_samples", n_samples))
+    )
     generator, shape = question.generator, question.values.shape[1:]
     if isinstance(distribution, Uniform):
         if question.packing is not None and question.packing.has_whole:
@@ -231,12 +200,7 @@ def distribution_game(
 
 @shares("target", "output", "internal_batch_size", "additional_forward_args", "certainty_aware")
 def certainty_game(
-    model,
-    values: Tensor,
-    certainty: Tensor | float = 1.0,
-    *,
-    groups: Tensor | tuple[Tensor, ...] | None = None,
-    **shared: "Unpack[Shared]",
+    model, values: Tensor, certainty: Tensor | float = 1.0, *, groups: Groups = None, **shared: "Unpack[Shared]"
 ) -> Game:
     """Certainty-SHAP's game: absent positions keep their values at certainty 0, and the model takes the expectation.
 
@@ -245,8 +209,7 @@ def certainty_game(
         groups: as for :func:`baseline_game`, of positions.
     """
     question = Question(model, join(values, certainty), certainty_only=True, **shared)
-    fills = torch.cat([question.values, torch.zeros_like(question.certainty)], 1)
-    return Game(question, players_of(groups, question), partial(_fixed, fills[None]))
+    return Game(question, players_of(groups, question), partial(_fixed, without_certainty(question.inputs)[None]))
 
 
 def _fixed(fills: Tensor, masks: Tensor):
@@ -308,9 +271,7 @@ def players_of(groups, question: Question) -> Tensor:
 
 
 def _numbers(name: str, groups, shape: tuple[int, ...], question: Question) -> Tensor:
-    if not isinstance(groups, Tensor) or groups.dtype not in WHOLE:
-        got = groups.dtype if isinstance(groups, Tensor) else type(groups).__name__
-        raise ValueError(f"expected {name} to be a tensor of whole numbers, got {got}")
+    check_whole(name, groups)
     rows = len(question.inputs)
     one = groups[0] if groups.ndim == len(shape) + 1 and len(groups) == 1 else groups  # (1, ...), as of one input
     try:
@@ -366,7 +327,7 @@ def shap_values(model, inputs: Tensor, distribution: Uniform | Tensor, *, progre
 
 
 @options_of(certainty_game)
-def certainty_shap(model, inputs: Tensor, *, progress: bool = False, **options) -> Tensor:
+def certainty_shap(model, inputs: Joined, *, progress: bool = False, **options) -> Tensor:
     """Exact Shapley values of positions whose certainty is 0 when they are absent.
 
     To :func:`icg.integrated_certainty_gradients` what BShap is to Integrated Gradients.

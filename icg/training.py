@@ -132,12 +132,9 @@ def train(
 
         model.train()
         loss_mean, accuracy_mean = math.nan, math.nan
-        with (
-            _stop_request() as stop,
-            tqdm(
-                total=recipe.steps, initial=first, disable=not progress or rank > 0, unit="step", mininterval=5
-            ) as bar,
-        ):
+        hidden = not progress or rank > 0
+        bar = tqdm(total=recipe.steps, initial=first, disable=hidden, unit="step", mininterval=5)
+        with _stop_request() as stop, bar:
             for step in range(first, recipe.steps):
                 if step == stop_after or _over_all(stop.is_set(), device):
                     save(step)

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from icg.arguments import check_one_of
+from icg.arguments import OUTPUTS, check_one_of
 from icg.artifacts import atomic_write, claimed, load_card, tidy
 from icg.certainty import join
 from icg.datasets import attribute_dataset, read
-from icg.question import OUTPUTS, quiet
+from icg.question import quiet
 from icg_book.explain import class_names, class_number, samples, settings, trained, trainer, with_certainty
 from icg_book.imagenette.lab import blurred as softened
 from icg_book.kit import contenders

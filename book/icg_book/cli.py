@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from icg import artifacts
-from icg.question import OUTPUTS
+from icg.arguments import OUTPUTS
 from icg.training import processes_of_torchrun
 from icg_book.attribute import BATCH, attribute_folder
 from icg_book.explain import explain

@@ -13,10 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from icg.arguments import check_one_of
+from icg.arguments import OUTPUTS, check_one_of
 from icg.artifacts import atomic_write, find, load_card, load_model
 from icg.certainty import is_certainty_aware, join, split
-from icg.question import OUTPUTS, quiet
+from icg.question import quiet
 from icg_book.kit import contenders
 from icg_book.kit.contenders import BASELINES, KEYS, OFFERED, Method
 from icg_book.kit.lab import attribute

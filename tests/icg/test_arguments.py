@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 import icg
 from icg import arguments
-from icg.arguments import Shared, default, options_of, shares
+from icg.arguments import DEFAULTS, options_of, shares
 from icg.deletion import deletion_curves, insertion_curves
 from icg.question import Question
 
@@ -48,7 +48,7 @@ each = pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__na
 
 
 def test_the_declaration_has_ten_arguments_with_their_defaults():
-    assert {name: default(name) for name in Shared.__annotations__} == ALL
+    assert DEFAULTS == ALL
 
 
 @each

@@ -127,7 +127,7 @@ def test_data_draws_members_uniformly_for_each_input_and_draw():
     "wrong", [torch.zeros(0, 3), torch.zeros(4), torch.zeros(2, 3, dtype=torch.int64), [[0.0, 1.0]]], ids=repr
 )
 def test_data_must_be_a_floating_tensor_with_members(make, wrong):
-    with pytest.raises(ValueError, match="expected a non-empty floating tensor .* got"):
+    with pytest.raises(ValueError, match="expected (data|baselines|samples) to be a non-empty floating tensor .* got"):
         make(wrong)
 
 

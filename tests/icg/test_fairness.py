@@ -180,16 +180,17 @@ def test_by_player_of_vectors_is_the_game_s_own_division():
 
 
 MAPS = torch.zeros(2, 3, 4)
+WHOLE = "groups to be a tensor of whole numbers of shape (1, 4) or (2, 1, 4), got "
 
 
 @pytest.mark.parametrize(
     ("maps", "groups", "expected"),
     [
-        (MAPS, torch.zeros(1, 4), "groups to be a tensor of whole numbers"),
-        (MAPS, torch.ones(1, 4).bool(), "groups to be a tensor of whole numbers"),
-        (MAPS, [[0, 0, 1, 1]], "groups to be a tensor of whole numbers"),
-        (MAPS, torch.zeros(4).long(), r"groups of shape (1, 4) or (2, 1, 4), got (4,)"),
-        (MAPS, torch.zeros(2, 3, 4).long(), r"groups of shape (1, 4) or (2, 1, 4), got (2, 3, 4)"),
+        (MAPS, torch.zeros(1, 4), f"{WHOLE}(1, 4) of torch.float32"),
+        (MAPS, torch.ones(1, 4).bool(), f"{WHOLE}(1, 4) of torch.bool"),
+        (MAPS, [[0, 0, 1, 1]], f"{WHOLE}list"),
+        (MAPS, torch.zeros(4).long(), f"{WHOLE}(4,) of torch.int64"),
+        (MAPS, torch.zeros(2, 3, 4).long(), f"{WHOLE}(2, 3, 4) of torch.int64"),
         (MAPS, torch.full((1, 4), -1), "players numbered from 0, and -1 for none"),
         (MAPS, torch.tensor([[0, 1, -2, 1]]), "players numbered from 0, and -1 for none"),
         (MAPS * NAN, torch.zeros(1, 4).long(), "finite attributions, got NaN or infinity"),
@@ -404,7 +405,7 @@ def nn_of_classes():
     ("groups", "expected"),
     [
         (torch.full((1, 3), -1), "groups with a player, which are numbered from 0, got only negative numbers"),
-        (torch.zeros(1, 3), "groups to be a tensor of whole numbers, got torch.float32"),
+        (torch.zeros(1, 3), "groups to be a tensor of whole numbers, got (1, 3) of torch.float32"),
         ([0, 1, 2], "groups to be a tensor of whole numbers, got list"),
         (torch.zeros(1, 4).long(), r"groups of shape (1, 3), got (1, 4)"),
         (torch.zeros(4, 1, 3).long(), r"groups of shape (1, 3), got (4, 1, 3)"),

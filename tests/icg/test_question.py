@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import icg
-from icg import question
+from icg import arguments, question
 from icg.paths import Path, integrate, path_values
 from icg.question import BatchLimit, Objective
 
@@ -27,7 +27,7 @@ def test_sure_predictions_keep_their_gradient():
         assert got == pytest.approx(exact, rel=1e-6) and got > 0
 
 
-@pytest.mark.parametrize("output", question.OUTPUTS)
+@pytest.mark.parametrize("output", arguments.OUTPUTS)
 def test_objectives_agree_with_autograd_of_the_plain_formula(output):
     torch.manual_seed(0)
     x = torch.randn(6, 5, dtype=torch.float64)
@@ -72,7 +72,7 @@ PLACES = [(0, 1, 3), (2, 0, 0), (1, 1, 2)]
 Z = torch.rand(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-@pytest.mark.parametrize("output", question.OUTPUTS)
+@pytest.mark.parametrize("output", arguments.OUTPUTS)
 @pytest.mark.parametrize("target", [PLACES, torch.tensor(PLACES), (2, 1, 1), [(2, 1, 1)], torch.tensor([2, 1, 1])])
 @pytest.mark.parametrize("method", [icg.gradient, icg.integrated_gradients, icg.bshap])
 def test_a_place_is_a_model_of_its_own(method, target, output):

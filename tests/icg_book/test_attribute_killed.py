@@ -73,22 +73,27 @@ def begin(out: str, log: str = "log", prepared=lambda: None, rank: int = 0, worl
         return process
     code = 1
     try:
-        real = contenders.attribute
-
-        def noted(method, model, joined, *arguments, **options):
-            found = real(method, model, joined, *arguments, **options)
-            with open(log, "a") as file:
-                file.write(digest(joined) + "\n")
-            return found
-
-        contenders.attribute = noted
-        attribute.attribute_dataset = partial(datasets.attribute_dataset, batches=SHARD)
         os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(world)}
         sys.stderr = open(os.devnull, "w")
         prepared()
-        code = main([*COMMAND, "--out", out, *more])
+        code = command(out, log, *more)
     finally:
         os._exit(code)
+
+
+def command(out: str, log: str, *more: str, pause: float = 0.0) -> int:
+    real = contenders.attribute
+
+    def noted(method, model, joined, *arguments, **options):
+        found = real(method, model, joined, *arguments, **options)
+        time.sleep(pause)
+        with open(log, "a") as file:
+            file.write(digest(joined) + "\n")
+        return found
+
+    contenders.attribute = noted
+    attribute.attribute_dataset = partial(datasets.attribute_dataset, batches=SHARD)
+    return main([*COMMAND, "--out", out, *more])
 
 
 def ended(process: int) -> bool:
@@ -188,6 +193,22 @@ def two_at_random_times(seed: int) -> int:
     return watch.turn - 1
 
 
+def torchrun_itself() -> None:
+    """It is killed, and not the two that it started: these go on, and others that come too soon wait for them."""
+    watch = Watch("maps-t")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", __file__]
+    torchrun += ["maps-t", watch.log()]
+    with subprocess.Popen(torchrun, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
+        while not Path(watch.log()).exists():
+            assert first.poll() is None
+            time.sleep(0.01)
+        first.kill()
+    subprocess.run(torchrun, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    assert len(Path(watch.log()).read_text().split()) == N
+    watch.look()
+    watch.complete()
+
+
 @pytest.mark.slow
 def test_killed_at_any_point_nothing_is_lost_or_done_twice(tmp_path):
     (tmp_path / "pictures").mkdir()
@@ -204,6 +225,8 @@ def test_killed_at_any_point_nothing_is_lost_or_done_twice(tmp_path):
     assert operations > 15 and kills > 1
 
 
+if __name__ == "__main__" and "LOCAL_RANK" in os.environ:
+    sys.exit(command(*sys.argv[1:], pause=0.5))
 if __name__ == "__main__":
     torch.set_num_threads(1)
     assert ended(begin("undisturbed", more=["--overlay"]))
@@ -215,4 +238,5 @@ if __name__ == "__main__":
     counts = [at_every_file_operation()]
     in_the_middle_of_writing()
     counts.append(two_at_random_times(seed=1))
+    torchrun_itself()
     print(json.dumps(counts))
