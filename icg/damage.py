@@ -198,7 +198,7 @@ def random_blocks(per_axis: Tensor, axes, *, most: int = BLOCKS, dtype=torch.flo
     return block.expand(n, *axes)
 
 
-def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tensor:
+def block_damage(values: Tensor, *, whole: float = 0.5, least: int = 1, generator=None) -> Tensor:
     """Damage that takes neighbours together: blocks of positions are kept or lost as one. Not in the paper.
 
     Certainty says how likely a position is genuine, not how positions hang together. The paper loses every position by
@@ -211,6 +211,9 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
         values: undamaged ``(N, C, ...)``, N >= 2.
         whole: share of the inputs that are one block; the others have up to 8 along each axis, at random places, half
             of them with a certainty for each block and half with one for all.
+        least: blocks along each axis of these others, 1 to 8. Of many small blocks with one certainty each object is
+            there or not by itself: what the network learns to say at that certainty is the mean over coalitions, as on
+            the diagonal of Owen's multilinear extension. A few large blocks, or one, take all objects together.
 
     Returns:
         Joined inputs ``(N, C + 1, ...)``; lost blocks hold uniform noise or another sample of the batch (even chance).
@@ -219,13 +222,15 @@ def block_damage(values: Tensor, *, whole: float = 0.5, generator=None) -> Tenso
     >>> [len(c.unique()) for c in joined[:, 1:]]
     [1, 1, 1, 1, 1, 1, 1, 1]
     """
-    whole = check_number("whole", whole, "in [0, 1]")
+    whole, least = check_number("whole", whole, "in [0, 1]"), check_positive("least", least)
+    if least > BLOCKS:
+        raise ValueError(f"expected least in 1..{BLOCKS}, got {least}")
     n, axes = values.shape[0], values.shape[2:]
 
     def rand(*size):
         return _rand(size, values, generator)
 
-    per_axis = 1 + (BLOCKS * rand(n)).long().clamp(max=BLOCKS - 1)
+    per_axis = least + ((BLOCKS + 1 - least) * rand(n)).long().clamp(max=BLOCKS - least)
     per_axis = torch.where(rand(n) < whole, 1, per_axis)
     block = random_blocks(per_axis, axes, dtype=values.dtype, generator=generator).flatten(1)
     n_blocks = (BLOCKS + 1) ** len(axes)
@@ -250,6 +255,7 @@ def certainty_batch(
     generator: torch.Generator,
     blocks: float = 0.0,
     whole: float = 0.5,
+    least: int = 1,
 ) -> tuple[Tensor, Tensor]:
     """Join a batch with certainty: some samples damaged by the paper's mix, some absent, the others undamaged.
 
@@ -260,8 +266,8 @@ def certainty_batch(
             a mixture of two constants), and whose target is the prior. It teaches equation 2 of the paper and
             neutrality (A.3.1) directly; the paper's mix meets certainty 0 almost never.
         prior: class frequencies ``(K,)``.
-        blocks, whole: share that gets :func:`block_damage`, which teaches what an intact input at a middling
-            certainty means; and the share of these that are one block.
+        blocks, whole, least: share that gets :func:`block_damage`, which teaches what an intact input at a middling
+            certainty means; the share of these that are one block; and how many the others have at least on each axis.
 
     Returns:
         Joined inputs ``(N, C + 1, ...)`` and target distributions ``(N, K)``.
@@ -278,7 +284,7 @@ def certainty_batch(
         inputs[:n_damaged] = mixed_damage(values[:n_damaged], generator=generator)
     if n_blocks > 1:
         part = slice(n_damaged, n_damaged + n_blocks)
-        inputs[part] = block_damage(values[part], whole=whole, generator=generator)
+        inputs[part] = block_damage(values[part], whole=whole, least=least, generator=generator)
     soft = nn.functional.one_hot(targets, len(prior)).to(values.dtype)
     if n_absent:
         inputs[n - n_absent :] = join(meaningless(values[n - n_absent :], generator=generator), 0.0)

@@ -304,6 +304,24 @@ def test_blocks_are_rectangles_and_their_number_is_bounded():
             assert all(len(piece.unique()) == 1 for piece in band.tensor_split(columns, 1))
 
 
+def runs(certainty):
+    """How many rows in a row have the same certainty, one list for each input ``(H, W)``."""
+    return [c[:, 0].unique_consecutive(return_counts=True)[1] for c in certainty]
+
+
+@pytest.mark.parametrize("least", [1, 4, 8])
+def test_blocks_are_no_larger_than_least_allows(least):
+    values = torch.rand(400, 1, 24, 24)
+    joined = d.block_damage(values, whole=0.0, least=least, generator=torch.Generator().manual_seed(1))
+    cut = [c for c in joined[:, 1] if len(c.unique()) > 1]  # the others have one certainty for all blocks
+    assert len(cut) > 120 and min(len(c.unique()) for c in cut) >= least**2
+    largest = max(rows.max().item() for rows in runs(cut))
+    assert largest == 24 // max(least, 2)  # one block has one certainty, so that is not cut
+    joined = d.block_damage(values, whole=1.0, least=least, generator=torch.Generator().manual_seed(1))
+    kept = (joined[:, :1] == values).flatten(1)
+    assert (kept == kept[:, :1]).all()  # whole is whole, whatever least is
+
+
 @pytest.mark.parametrize("shape", [(6, 1, 12), (6, 3, 8, 8), (6, 1, 4, 6, 5)])
 def test_block_damage_takes_any_number_of_axes_and_the_same_seed_gives_the_same(shape):
     values = torch.rand(shape)
@@ -332,6 +350,8 @@ def test_block_damage_says_what_is_wrong():
         d.block_damage(torch.rand(4, 1, 4, 4), whole=1.5)
     with pytest.raises(ValueError, match="at least 2 samples"):
         d.block_damage(torch.rand(1, 1, 4, 4))
+    with pytest.raises(ValueError, match=r"least in 1..8, got 9"):
+        d.block_damage(torch.rand(4, 1, 4, 4), least=9)
 
 
 def test_certainty_batch_damages_and_hides_the_shares_asked_for():
@@ -369,6 +389,11 @@ def test_certainty_batch_says_how_many_blocked_inputs_are_one_block(whole):
     inputs, _ = certainty_batch(values, targets, prior=torch.tensor([1.0, 0.0]), generator=generator(), **shares)
     levels = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
     assert (levels == 1).all() if whole else (levels > 1).sum() >= 20  # the others have one certainty for all blocks
+    inputs, _ = certainty_batch(
+        values, targets, prior=torch.tensor([1.0, 0.0]), generator=generator(), **shares, least=8
+    )
+    small = torch.tensor([len(c.unique()) for c in split(inputs)[1]])
+    assert (small == 1).all() if whole else (small[small > 1] == 64).sum() >= 20  # each pixel is a block of its own
 
 
 def test_nothing_damaged_nothing_absent_is_the_batch_itself():

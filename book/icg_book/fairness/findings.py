@@ -288,11 +288,13 @@ def on_gains(result: dict, output: str = "probability") -> str:
         own = ledger(result, name, output=output)
         if {"ICG", "block-wise"} <= set(own):
             path[name] = nearer(own["block-wise"]["distance"], own["ICG"]["distance"])
-        for network in (one for one in networks(result, name) if one.endswith("-blocks")):
-            other = ledger(result, name, network=network, output=output)
-            for method, found in training.items():
-                if method in own and method in other:
-                    found[name] = nearer(other[method]["distance"], own[method]["distance"])
+        for network in networks(result, name):
+            before = network.removesuffix("-blocks")  # the weights that it was trained on from
+            if before != network:
+                was, now = (ledger(result, name, network=one, output=output) for one in (before, network))
+                for method, found in training.items():
+                    if method in was and method in now:
+                        found[before] = nearer(now[method]["distance"], was[method]["distance"])
     lines = [f"Blocks in the path, block-wise after ICG: {_sides(path)}"]
     if path.get("Local Minimum") == -1:
         lines.append(
@@ -304,7 +306,7 @@ def on_gains(result: dict, output: str = "probability") -> str:
 
 
 def _sides(found: dict[str, int]) -> str:
-    words = {1: "fairer on", -1: "less fair on", 0: "no telling on"}
+    words = {1: "fairer on", -1: "less fair on", 0: "can't be told on"}
     sides = {word: [name for name, verdict in found.items() if verdict == side] for side, word in words.items()}
     return "; ".join(f"{word} {listed(names)}" for word, names in sides.items() if names or word == "fairer on") + "."
 

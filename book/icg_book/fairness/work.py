@@ -90,6 +90,7 @@ CASES = (
     Case("burnt-snacks", "burnt-snacks", 200, 0),
     Case("burnt-snacks", "burnt-snacks-blocks", 200, 1),
     Case("burnt-snacks", "burnt-snacks-equivariant", 200, 1),
+    Case("burnt-snacks", "burnt-snacks-equivariant-blocks", 200, 1),
     Case("burnt-snacks", "burnt-snacks-paper-mix", 200, 1, methods=("ICG", "random-path", "block-wise")),
     Case("mnist", "mnist", 200, curves=40, methods=(*ALWAYS, "blurred IG")),
     Case("mnist", "mnist-blocks", 200),

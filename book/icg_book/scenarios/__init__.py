@@ -13,6 +13,7 @@ TRAINED = {
     "burnt-snacks-paper-mix": "burnt_snacks",
     "burnt-snacks-blocks": "burnt_snacks",
     "burnt-snacks-equivariant": "burnt_snacks",
+    "burnt-snacks-equivariant-blocks": "burnt_snacks",
     "burnt-snacks-small": "burnt_snacks",
     "glyphs": "glyphs",
     "local-minimum": "local_minimum",

@@ -75,14 +75,14 @@ def finishing_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     return _batch(FINISH, generator, damaged=0.36, blocks=0.38, absent=0.1)
 
 
-# A third stage, which makes the path fairer (chapter on fairness): most of a batch in blocks, and only one in five of
-# them a whole image, so that the network practises coalitions.
-BLOCKS = Recipe(steps=3_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0.85, dropout=0.0, seed=1)
+# A last stage, which makes the path fairer (chapter on fairness): most of a batch in small blocks, which take objects
+# apart, and none of them a whole image, so that the network practises coalitions.
+BLOCKS = Recipe(steps=5_000, batch_size=64, lr=1e-3, warmup=100, low_precision=0.85, dropout=0.0, seed=1)
 
 
 def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
-    """As :func:`training_batch`, for the third stage."""
-    return _batch(BLOCKS, generator, damaged=0.12, blocks=0.69, whole=0.2, absent=0.06)
+    """As :func:`training_batch`, for the last stage."""
+    return _batch(BLOCKS, generator, damaged=0.12, blocks=0.69, whole=0.0, least=4, absent=0.06)
 
 
 # The equivariant network, from its first step to its last.
@@ -451,5 +451,8 @@ TRAININGS = {
     "burnt-snacks-paper-mix": Training(BurntSnacksNet, ((RECIPE, training_batch),), evaluate),  # the first stage alone
     "burnt-snacks-equivariant": Training(BurntSnacksEquivariantNet, ((EQUIVARIANT, equivariant_batch),), evaluate),
     "burnt-snacks-small": Training(BurntSnacksSmallNet, ((SMALL, equivariant_batch), (PUPIL, pupil_batch)), evaluate),
-    "burnt-snacks-blocks": Training(partial(load_model, "burnt-snacks"), ((BLOCKS, blocks_batch),), evaluate),
+    **{
+        f"{name}-blocks": Training(partial(load_model, name), ((BLOCKS, blocks_batch),), evaluate)
+        for name in ("burnt-snacks", "burnt-snacks-equivariant")
+    },
 }

@@ -116,10 +116,15 @@ def test_gains_by_path_and_by_training():
     result["rows"] += [row("MNIST", "ICG", 0.4, network="mnist-blocks")]
     result["rows"] += [row("MNIST", "block-wise", 0.305, network="mnist-blocks")]
     result["rows"] += [row("Burnt Snacks", "ICG", 0.9, network="burnt-snacks-blocks")]
+    # held to the network that it was trained on from, not to the scenario's own
+    result["rows"] += [row("Burnt Snacks", "ICG", 0.8, network="burnt-snacks-equivariant")]
+    result["rows"] += [row("Burnt Snacks", "ICG", 0.7, network="burnt-snacks-equivariant-blocks")]
     lines = findings.on_gains(result).split("\nBlocks")
     assert flat(lines[0]) == "Blocks in the path, block-wise after ICG: fairer on Burnt Snacks and MNIST."
-    assert flat(lines[1]) == "in the training, ICG: fairer on MNIST; less fair on Burnt Snacks."
-    assert flat(lines[2]) == "in the training, block-wise: fairer on none; no telling on MNIST."
+    assert flat(lines[1]) == (
+        "in the training, ICG: fairer on burnt-snacks-equivariant and mnist; less fair on burnt-snacks."
+    )
+    assert flat(lines[2]) == "in the training, block-wise: fairer on none; can't be told on mnist."
 
 
 def test_luck_is_blamed_only_where_it_did_harm():

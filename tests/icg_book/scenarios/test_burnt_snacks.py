@@ -237,7 +237,14 @@ def test_bitmaps_are_shapes_of_the_scenario():
 
 
 @pytest.mark.parametrize(
-    "name", ["burnt-snacks", "burnt-snacks-blocks", "burnt-snacks-equivariant", "burnt-snacks-small"]
+    "name",
+    [
+        "burnt-snacks",
+        "burnt-snacks-blocks",
+        "burnt-snacks-equivariant",
+        "burnt-snacks-equivariant-blocks",
+        "burnt-snacks-small",
+    ],
 )
 def test_shipped_networks_tell_fresh_images_and_know_nothing_at_certainty_0(name):
     model, fresh = load_model(name), bs.generate(500, generator=generator(77))
