@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 
 from icg_book.kit.drawing import sizes
 
-HINT = '<p class="icg-hint" aria-hidden="true">↔ The figure is wider than the screen: it scrolls sideways.</p>'
+HINT = '<p class="icg-hint" aria-hidden="true">↔ Scroll sideways to see all of it.</p>'
 
 
 def fit(app: Sphinx, doctree: nodes.document, page: str) -> None:

@@ -19,7 +19,7 @@ from matplotlib.image import AxesImage
 from matplotlib.text import Text
 from PIL import Image
 
-COLUMN = 688  # CSS pixels: the widest that a page shows a figure
+COLUMN = 672  # CSS pixels: the widest that a page shows a figure
 LEAST, LEAST_ON_PHONE = 9, 7  # CSS pixels: height of the smallest letters at this width, and on a phone
 PER_POINT = 96 / 72  # CSS pixels
 MANY = 200  # dots, which are smaller as a picture: of so fine pixels that none is seen
