@@ -24,9 +24,7 @@ VENDORED = "katex"  # a folder of _static whose names of classes are put togethe
 MADE = ("bs-", "tooltip")  # begin names that Bootstrap puts together
 SMALL = 2000  # letters of a picture that may stay in the text
 MUCH = 50_000  # letters of an explorable's data that may not
-_SEARCH = re.compile(
-    r'\s*<script src="[^"]*(?:_static/searchtools|_static/language_data|/searchindex)\.js[^"]*"></script>'
-)
+_SEARCH = re.compile(r'\s*<script src="(?:[^"]*/)?(?:searchtools|language_data|searchindex)\.js[^"]*"></script>')
 _ICONS = re.compile(r'\s*<script defer src="[^"]*/scripts/fontawesome\.js[^"]*"></script>')
 _INLINE = re.compile(r"""src=(["'])data:image/(png|jpeg|webp);base64,([A-Za-z0-9+/=]+)\1""")
 _DATA = re.compile(r'<script type="application/json">([^<]+)</script>')  # of an explorable (kit/page/explorable.py)
