@@ -11,6 +11,9 @@ shown by ``help()`` of each.
 All return attributions of the shape of ``inputs`` (certainty methods: of its certainty channel), detached. The
 model, its mode and its ``.grad`` are as before. Bad arguments raise ``ValueError`` before any work starts. Refused are
 also models without a gradient to their input, whose rows depend on each other, or not finite where a path ends.
+What can't be seen: rows that depend on each other only halfway on a path, as where a mean over the batch stands in for
+what is half certain; and a forward that detaches a part of what it makes of its input. Of the second the gradients are
+those of the rest, and ``return_convergence_delta`` tells.
 """
 
 from collections.abc import Iterable

@@ -374,7 +374,7 @@ class Question:
             return
         self._compare(self._answers[least], outputs, place, lambda: again(1.0, 0.25))
         if max(largest) == largest[least]:  # what all rows have may scale a batch: without it
-            self._compare(again(0.25, 0.5, None)[1 - place], outputs, 1 - place, lambda: again(0.25, 0.25))
+            self._compare(again(0.25, 0.5, None)[1 - place], outputs, 1 - place, lambda: again(0.25, 0.5))
 
     def _check_kept(self, points: Tensor, numbers: Tensor, answers: Tensor, partly: Tensor) -> None:
         """The same of a batch that was asked: one of its partly masked rows again, beside itself and beside inputs."""
