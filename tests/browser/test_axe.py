@@ -21,7 +21,7 @@ UNFOLD = """() => {
   for (const fold of document.querySelectorAll("details")) fold.open = true;
   for (const fold of document.querySelectorAll(".toggle-button[aria-expanded=false]")) fold.click();
   for (const picture of document.querySelectorAll(".icg-x")) picture.scrollIntoView();
-  for (const button of document.querySelectorAll("#pst-back-to-top")) button.style.display = "block"; // when one scrolls
+  for (const button of document.querySelectorAll("#pst-back-to-top")) button.style.display = "block";
 }"""
 THIN = """() => {
   const kinds = new Set();
