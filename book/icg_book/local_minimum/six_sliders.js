@@ -98,11 +98,14 @@ function build(root, stage, data, colours) {
     state.values[i] = round(value);
     update();
   }
+  let asked = "";
   function update() { // controls at once, the bars when they come
     sliders.forEach((s, i) => s.set(state.values[i]));
     for (const b of presets) b.setAttribute("aria-pressed", String(b.values) === String(state.values));
     drawDots();
     mark();
+    if (String(state.values) === asked) return; // the answer is there, or on its way
+    asked = String(state.values);
     ask(state.values);
   }
   function mark() { // the component that was moved last
