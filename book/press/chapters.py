@@ -96,7 +96,8 @@ class Chapter:
 
 def chapter_files(root: Path) -> list[Path]:
     """The chapters that are notebooks, in the order of _toc.yml."""
-    listed = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))["chapters"]
+    contents = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    listed = [chapter for part in contents.get("parts", [contents]) for chapter in part["chapters"]]
     files = [(root / chapter["file"]).with_suffix(".ipynb") for chapter in listed]
     return [file for file in files if file.exists()]
 

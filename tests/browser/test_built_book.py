@@ -152,3 +152,13 @@ def test_one_switch_hides_all_code_on_all_pages(open_page):
     page.goto(page.url.replace("baselines", "glossary"))
     assert page.get_by_role("button", name="Hide all code").count() == 0
     record.assert_clean()
+
+
+def test_chapters_are_numbered_and_equations_by_chapter(open_page):
+    page, record = open_page("book/local_minimum.html")
+    assert page.locator("article h1").inner_text().startswith("7. ")
+    links = page.locator("nav.bd-links a").all_text_contents()
+    numbers = [text.strip().split(".")[0] for text in links if text.strip()[:1].isdigit()]
+    assert numbers == [str(k) for k in range(1, 12)]
+    assert page.locator("div.math .eqno").first.inner_text().startswith("(7.1)")
+    record.assert_clean()

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-import yaml
+
+from press.chapters import chapter_files
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).resolve().parents[2]
-LISTED = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))["chapters"]
-CHAPTERS = [chapter["file"] for chapter in LISTED if (ROOT / f"{chapter['file']}.ipynb").exists()]
+CHAPTERS = [path.relative_to(ROOT).with_suffix("").as_posix() for path in chapter_files(ROOT)]
 
 
 @pytest.fixture
