@@ -69,32 +69,32 @@ class Book:
 
 
 def labels_of(chapters: list[Chapter]) -> dict[str, tuple[str, Chapter]]:
-    """What each label stands for. Numbers are those of the built book: equations count in each page anew.
+    """What each label stands for. Numbers are those of the built book: they count in each chapter anew.
 
     Raises:
         ValueError: a label that is there already, or a figure without a name or a caption.
     """
-    found, numbers = {}, Counter()
-    for chapter in chapters:
-        numbers["equation"] = 0
+    found = {}
+    for k, chapter in enumerate(chapters, 1):
+        numbers = Counter()
         for cell in chapter.notebook.cells:
             with at(f"{chapter.file}, cell {cell.id}"):
                 is_text = cell.cell_type == "markdown"
-                for label, words in labels(cell.source, numbers) if is_text else figure_of(cell, numbers):
+                for label, words in labels(cell.source, k, numbers) if is_text else figure_of(cell, k, numbers):
                     if label in found:
                         raise ValueError(f"expected a new label, got {label}, as in {found[label][1].file}")
                     found[label] = words, chapter
     return found
 
 
-def figure_of(cell, numbers: Counter) -> Iterator[tuple[str, str]]:
+def figure_of(cell, chapter: int, numbers: Counter) -> Iterator[tuple[str, str]]:
     """The label of the figure that a cell draws, if it does, and what it is called in a sentence."""
     figure = cell.metadata.get("mystnb", {}).get("figure")
     if figure is not None:
         if not (figure.get("name") and figure.get("caption")):
             raise ValueError(f"expected a name and a caption of the figure, got {dict(figure)}")
         numbers["figure"] += 1
-        yield figure.name, f"Fig. {numbers['figure']}"
+        yield figure.name, f"Fig. {chapter}.{numbers['figure']}"
 
 
 def with_captions(book: "Book", cells: list) -> Iterator:

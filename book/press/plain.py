@@ -59,20 +59,20 @@ def directive(token: Token) -> re.Match | None:
     return DIRECTIVE.fullmatch(f"{token.info.strip()}\n{token.content}") if token.type.endswith("fence") else None
 
 
-def labels(source: str, numbers: Counter) -> Iterator[tuple[str, str]]:
+def labels(source: str, chapter: int, numbers: Counter) -> Iterator[tuple[str, str]]:
     """Labels in a cell, and what each is called in a sentence; ``numbers`` counts equations and statements on."""
     for token in tokens(source):
         found = directive(token)
         if token.type == "math_block_label":
             numbers["equation"] += 1
-            yield token.info, f"({numbers['equation']})"
+            yield token.info, f"({chapter}.{numbers['equation']})"
         elif found:
             if found["label"]:
                 kind = found["kind"].removeprefix("prf:")
                 numbers[kind] += 1
-                number = f"“{found['title']}”" if kind == "exercise" else numbers[kind]
+                number = f"“{found['title']}”" if kind == "exercise" else f"{chapter}.{numbers[kind]}"
                 yield found["label"], f"{kind.capitalize()} {number}"
-            yield from labels(found["body"], numbers)
+            yield from labels(found["body"], chapter, numbers)
 
 
 def literal(text: str) -> str:

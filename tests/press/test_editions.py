@@ -273,7 +273,7 @@ def test_both_editions_of_a_small_book(checkout):
             assert_fit_for_class(nbformat.read(path, as_version=4))
         assert sources(folder, "doubles")[1:] == [
             "import math",
-            "## Exercises\n\nFor all, $x$ is (1).\n\n$$x \\tag{1}\n$$",
+            "## Exercises\n\nFor all, $x$ is (1).\n\n$$x \\tag{1.1}\n$$",
             "| exercise | difficulty | minutes |\n|---|---|--:|\n| Twice | easy | 5 |\n\n"
             "They are in [a notebook of their own](doubles-exercises.ipynb).",
             "## Summary",
@@ -385,24 +385,24 @@ PLAIN = {
     ),
     "a definition with a title": (
         "Before.\n:::{prf:definition} Fair\n:label: def-x\n\nSame *for* all.\n:::\nAfter.",
-        "Before.\n\n**Definition 2 (Fair).**\n\nSame *for* all.\n\nAfter.",
+        "Before.\n\n**Definition 1.2 (Fair).**\n\nSame *for* all.\n\nAfter.",
     ),
     "a theorem without": (
         "::::{prf:theorem}\n:label: thm-x\n$$a$$\n:::{note}\nInside.\n:::\n::::",
-        "**Theorem 1.**\n\n$$a$$\n\n**Note.**\n\nInside.",
+        "**Theorem 1.1.**\n\n$$a$$\n\n**Note.**\n\nInside.",
     ),
-    "a proof": (":::{prf:proof}\nBy {eq}`eq-a`.\n:::", "**Proof.**\n\nBy (1).\n\n∎"),
+    "a proof": (":::{prf:proof}\nBy {eq}`eq-a`.\n:::", "**Proof.**\n\nBy (1.1).\n\n∎"),
     "notes": (
         ":::{tip} First `{x}` of {cite:p}`many`\n:class: dropdown\nMore {cite:p}`one`.\n:::",
         "**Tip.** First `{x}` of (van Dyk et al., 2020)\n\nMore (Viégas and Lee, 2017).",
     ),
     "equations": (
         "$$\na = b\n$$ (eq-a)\n\n$$c$$\n\n$$d$$ (eq-d)",
-        "$$\na = b \\tag{1}\n$$\n\n$$c$$\n\n$$d \\tag{2}\n$$",
+        "$$\na = b \\tag{1.1}\n$$\n\n$$c$$\n\n$$d \\tag{1.2}\n$$",
     ),
     "references": (
         "{prf:ref}`def-x`, {eq}`eq-d`, {prf:ref}`ex-double`, {prf:ref}`thm-y`, {eq}`eq-y`",
-        "Definition 2, (2), Exercise “Twice”, Theorem 2 of [Doubles](b.ipynb), (1) of [Doubles](b.ipynb)",
+        "Definition 1.2, (1.2), Exercise “Twice”, Theorem 2.1 of [Doubles](b.ipynb), (2.1) of [Doubles](b.ipynb)",
     ),
     "links": (
         "[b](b.ipynb#x) [r](references.md) ![p](images/p.png) [up](../README.md#top) [web](https://example.org) "
@@ -420,7 +420,7 @@ PLAIN = {
     ),
     "in lists and tables": (
         "- {eq}`eq-a`\n  - [b](b.ipynb)\n    {eq}`eq-d`\n\n| a | {eq}`eq-a` |\n|---|---|\n| {eq}`eq-d` | |",
-        "- (1)\n  - [b](b.ipynb)\n    (2)\n\n| a | (1) |\n|---|---|\n| (2) | |",
+        "- (1.1)\n  - [b](b.ipynb)\n    (1.2)\n\n| a | (1.1) |\n|---|---|\n| (1.2) | |",
     ),
 }
 LABELS = [
