@@ -222,10 +222,10 @@ whole("coalitions", lambda n, key: shapley.coalitions(n), "n", says="the number 
 whole("shapley_values", lambda n, key: shapley.shapley_values(asked, **{"n": 4, key: n}), "batch_size")
 whole("shapley_values", lambda n, key: shapley.shapley_values(asked, n), "n", says="the number of players")
 whole("shapley_sampling", sampled, "n", "n_permutations", "batch_size")
-whole("fair_division", divided, "batch_size")
+whole("fair_division", divided, "batch_size", "first")
 whole("fair_division", divided, "most_permutations", good=16, least=4)
 real("fair_division", divided, "largest_error", bound="> 0")
-whole("shapley_until", until, "n", "first")
+whole("shapley_until", until, "n", "first", "batch_size")
 whole("shapley_until", until, "most_permutations", good=16, least=4)
 real("shapley_until", until, "largest_error", bound="> 0")
 real("bystanders", lambda n, key: fairness.bystanders(rand(3, 5), rand(3, 5, seed=1), threshold=n), "threshold")
@@ -303,8 +303,8 @@ def test_what_is_no_such_number_is_refused_before_work(name, key, monkeypatch):
 
 
 # Of these, whole modules or single functions, users call none; their callers have checked.
-INNER = {"arguments", "paths", "question", "check_input", "conv", "open_front", "CertaintyAware", "CertaintyResNet"}
-INNER |= {"refine", "sobol", "learning_rate", "Division", "ArtifactError"}
+INNER = {"arguments", "paths", "question", "check_input", "conv", "new_front", "open_front", "CertaintyAware"}
+INNER |= {"CertaintyResNet", "refine", "sobol", "learning_rate", "Division", "ArtifactError"}
 OTHER = {"target", "sample", "batch", "watch", "check_input"}  # no single numbers, or tested elsewhere
 
 
