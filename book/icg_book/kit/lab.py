@@ -11,7 +11,6 @@ from icg.certainty import join
 from icg_book.kit import contenders
 from icg_book.kit.colab import colab
 from icg_book.kit.contenders import BASELINES, NAMES, OFFERED, find, told
-from icg_book.kit.drawing import sizes
 
 # The methods and the baselines that need other images.
 FROM_DATA = [method.name for method in OFFERED if method.data and not method.baseline]
@@ -158,6 +157,8 @@ def settle(controls: dict, change) -> bool:
 def shown(figure, alt: str, caption: str = ""):
     """A figure as HTML with alt text; ``caption`` is HTML."""
     from IPython.display import HTML
+
+    from icg_book.kit.drawing import sizes
 
     picture = figure.svg()
     source, size = base64.b64encode(picture.encode()).decode(), sizes(picture)
