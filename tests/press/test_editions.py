@@ -91,7 +91,7 @@ def test_the_chapter_lists_its_exercises_and_holds_none(written, chapter):
     code = [re.sub(r"^#@title .*\n", "", cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     assert code == [cell.source for cell in kept if cell.cell_type == "code"]
     drawn = [k for k, cell in enumerate(notebook.cells) if "figure" in cell.metadata.get("mystnb", {})]
-    assert drawn and all(re.match(r"\*\*Fig\. \d+\.\*\* \S.*\.$", notebook.cells[k + 1].source) for k in drawn)
+    assert drawn and all(re.match(r"\*\*Fig\. \d+\.\d+\.\*\* \S.*\.$", notebook.cells[k + 1].source) for k in drawn)
     (position,) = (k for k, cell in enumerate(notebook.cells) if cell.id == "edition-exercises")
     table = notebook.cells[position].source
     assert "## Exercises" in notebook.cells[position - 1].source and f"]({chapter.files[1]})" in table
@@ -107,7 +107,7 @@ def test_hidden_code_is_folded_under_a_title(written, chapter, kind):
         for cell in written[kind][file].cells:
             folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
             assert folded == (cell.id in hidden) == (cell.metadata.get("cellView") == "form")
-            assert folded == bool(re.match(r"#@title \S.{3,60}\n", cell.source))
+            assert folded == bool(re.match(r"#@title \S.{3,90}\n", cell.source))
 
 
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
@@ -273,7 +273,7 @@ def test_both_editions_of_a_small_book(checkout):
             assert_fit_for_class(nbformat.read(path, as_version=4))
         assert sources(folder, "doubles")[1:] == [
             "import math",
-            "## Exercises\n\nFor all, $x$ is (1).\n\n$$x \\tag{1.1}\n$$",
+            "## Exercises\n\nFor all, $x$ is (1.1).\n\n$$x \\tag{1.1}\n$$",
             "| exercise | difficulty | minutes |\n|---|---|--:|\n| Twice | easy | 5 |\n\n"
             "They are in [a notebook of their own](doubles-exercises.ipynb).",
             "## Summary",
