@@ -131,7 +131,7 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(model, images, d
     shown = burnt_snacks_lab(model, images, data)
     assert not isinstance(shown, ipywidgets.Widget)
     tags = Tags(shown.data).found
-    assert {tag for tag, _ in tags} == {"figure", "img", "figcaption", "a"}  # no input, select, button, script
+    assert {tag for tag, _ in tags} == {"figure", "div", "img", "figcaption", "a"}  # no input, select, button, script
     (picture,) = (attributes for tag, attributes in tags if tag == "img")
     assert NAMES[0] in picture["alt"]
     assert base64.b64decode(picture["src"].removeprefix("data:image/svg+xml;base64,"))[:5] == b"<svg "

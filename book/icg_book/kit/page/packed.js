@@ -29,7 +29,7 @@ function inflate(input, size) {
   function symbol({ most, table }) {
     need(most);
     const found = table[hold & (table.length - 1)], n = found & 15;
-    if (!n || position > size) throw new Error("packed data are damaged");
+    if (!n || position > size) throw new Error("packed data are damaged, or more than " + size + " bytes");
     hold >>>= n;
     held -= n;
     return found >> 4;

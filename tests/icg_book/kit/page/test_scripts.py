@@ -54,8 +54,10 @@ def test_unpacking_survives_every_kind_of_deflate_block(ask):
 
 def test_other_sizes_and_damaged_bytes_are_refused(ask):
     text = pack(np.arange(100, dtype=np.uint8))
-    with pytest.raises(AssertionError, match="expected 99 packed bytes, got 100"):
+    with pytest.raises(AssertionError, match="packed data are damaged, or more than 99 bytes"):
         ask("x.unpack(...a)", [text, 99])
+    with pytest.raises(AssertionError, match="expected 101 packed bytes, got 100"):
+        ask("x.unpack(...a)", [text, 101])
 
 
 def test_numbers_are_written_for_people():
