@@ -446,7 +446,7 @@ def test_the_picture_of_a_map(real, view, over):
     shown = module._shown_map(result, shot, view=view, over=over)
     alt = re.search(r'alt="([^"]+)"', shown).group(1)
     assert ICG in alt and "&lt;cow&gt;" in alt and alt.startswith("Blurred.") == (view == "blurred")
-    assert base64.b64decode(re.search(r"base64,([^\"]+)", shown).group(1))[:4] == b"\x89PNG"
+    assert base64.b64decode(re.search(r"base64,([^\"]+)", shown).group(1))[:4] == b"<svg"
 
 
 def test_the_picture_of_a_photograph_and_its_probabilities(real):
@@ -464,7 +464,7 @@ def test_the_built_page_has_a_picture_and_a_link_and_no_control(model, photograp
     monkeypatch.setenv("ICG_BOOK_BUILD", "1")
     shown = module.photo_lab(model, photographs, data if with_data else None, CLASSES)
     assert not isinstance(shown, ipywidgets.Widget)
-    assert set(re.findall(r"<(\w+)", shown.data)) == {"figure", "img", "figcaption", "a"}
+    assert set(re.findall(r"<(\w+)", shown.data)) == {"figure", "div", "img", "figcaption", "a"}
     alt = re.search(r'alt="([^"]+)"', shown.data).group(1)
     assert ICG in alt and f"{IG}, zero baseline" in alt and "the network says" in alt
     assert lab.colab_link("imagenette") in shown.data and "upload one" in shown.data
