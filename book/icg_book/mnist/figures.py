@@ -121,7 +121,7 @@ def data_note(collection: Collection):
         f"{collection.n_training:,} handwritten digits of scikit-learn, enlarged from 8 × 8 pixels to the size of "
         "MNIST's. They are softer and wider: of MNIST's pixels four in five are black, of these "
         f"{(collection.training == 0).double().mean():.0%}. So its maps are about another distribution than the one "
-        "that the network learnt, and look a little different; where they are blind, and what they carry along, is "
+        "that the network learnt, and differ in detail; where they are blind, and what they carry along, is "
         "the same. All tables and curves were measured on MNIST itself, and come with the book.<br>"
         "<b>To see MNIST</b>, run the chapter with a network: it fetches 12 MB. Or set the environment "
         "variable <code>ICG_DATA</code> to a folder that holds <code>MNIST/raw</code> with the four files that "
