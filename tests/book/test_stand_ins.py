@@ -87,4 +87,8 @@ def test_what_is_shown_is_no_fault():
     told = new_output("execute_result", {"text/markdown": "a\ntower", "text/plain": ""})
     stroke = new_markdown_cell("a missing stroke, without the data set's mean", id="text")
     script = html("<script>'needs the data set'</script><pre>Not shown:</pre>")
-    assert absent.faults([executed(DRAWN, picture), executed(TOLD, told), stroke, executed("x", script)]) == []
+    lines = executed(
+        DRAWN.replace("figures.panels([])", "print(figures.lines())"), new_output("stream", text="ICG 0.5")
+    )
+    cells = [executed(DRAWN, picture), executed(TOLD, told), stroke, executed("x", script), lines]
+    assert absent.faults(cells) == []

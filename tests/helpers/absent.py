@@ -47,12 +47,13 @@ def choices(cell) -> dict[str, str]:
 
 
 def empty_figures(cells) -> Iterator[str]:
-    """The calls of figures and tables in an executed notebook whose cell has shown no picture and no HTML."""
+    """The calls of figures and tables in an executed notebook whose cell has shown no picture, no HTML, and no line."""
     modules = imported(cell.source for cell in cells if cell.cell_type == "code")
     for cell in (cell for cell in cells if cell.cell_type == "code"):
         calls = list(called(cell.source, modules))
         shown = {kind for output in cell.outputs for kind in output.get("data", {})}
-        if calls and not shown & {"image/png", "image/svg+xml", "text/html"}:
+        lines = "print(" in cell.source and any(output.get("text", "").strip() for output in cell.outputs)
+        if calls and not lines and not shown & {"image/png", "image/svg+xml", "text/html"}:
             yield from (f"{module}.{name}" for module, name in calls)
 
 
