@@ -102,7 +102,8 @@ def test_the_chapter_lists_its_exercises_and_holds_none(written, chapter):
 @pytest.mark.parametrize("kind", editions.EDITIONS)
 @pytest.mark.parametrize("chapter", BOOK.chapters, ids=lambda chapter: chapter.file)
 def test_hidden_code_is_folded_under_a_title(written, chapter, kind):
-    hidden = {c.id for c in chapter.notebook.cells if {"hide-input", "hide-cell"} & set(c.metadata.get("tags", ()))}
+    tags = {"hide-input", "hide-cell", "remove-input"}
+    hidden = {cell.id for cell in chapter.notebook.cells if tags & set(cell.metadata.get("tags", ()))}
     for file in set(chapter.files) & set(written[kind]):
         for cell in written[kind][file].cells:
             folded = cell.metadata.get("jupyter", {}).get("source_hidden", False)
@@ -282,7 +283,7 @@ def test_both_editions_of_a_small_book(checkout):
     head, code, introduction, task, stub, hints = student.cells
     assert head.source == "# Exercises: Doubles\n\nThe chapter is [Doubles](doubles.ipynb)."
     assert code.source == "import math"
-    assert introduction.source.startswith("For all, $x$ is (1) of [Doubles](doubles.ipynb).")
+    assert introduction.source.startswith("For all, $x$ is (1.1) of [Doubles](doubles.ipynb).")
     assert task.source == "**Exercise: Twice**\n\n*Easy, 5 minutes.* Double it."
     assert task.metadata["icg"] == {"exercise": "ex-double", "minutes": 5, "difficulty": "easy"}
     assert "accept(my_double)" in stub.source and hints.source.startswith("<details>")

@@ -60,7 +60,7 @@ def dots(
     >>> one = Panel({"ICG": {"here": {"mean": 0.5, "low": 0.4, "high": 0.6}, "paper": 0.55}})
     >>> made = dots({"share": one}, hollow=["paper"]).data
     >>> made.count("<circle"), "ICG, here: 0.50 [0.40, 0.60]" in made
-    (2, True)
+    (4, True)
     """
     from IPython.display import HTML
 

@@ -63,7 +63,7 @@ function build(root, stage, data, colours) {
       const bar = el("i", {}), paper = el("u", {}), value = el("b", {});
       return { node: el("div", { class: "icg-six-row icg-six-" + (i + 1) }, chip(i), el("span", { class: "icg-six-bar" }, bar, paper), value), bar, paper, value };
     });
-    const sum = el("span", {}), chart = el("div", { role: "img" }, ...rows.map((r) => r.node));
+    const sum = el("span", {}), chart = el("div", { role: "img", "aria-label": p.name }, ...rows.map((r) => r.node));
     return { ...p, rows, sum, chart, node: el("div", { class: "icg-six-panel" },
       el("div", { class: "icg-six-title" }, p.name), el("div", { class: "icg-x-note" }, NOTES[p.name]), chart, el("div", { class: "icg-x-note icg-six-sum" }, sum)) };
   });
