@@ -6,6 +6,7 @@ has nothing to type them into, and the notebooks show them.
 """
 
 import json
+import re
 
 from sphinx.application import Sphinx
 
@@ -23,7 +24,8 @@ def titled(source: str) -> str:
         tags = metadata.get("tags", [])
         title = title_of_hidden(cell)
         if "stub" in tags:
-            metadata["tags"], title = [*tags, "hide-input"], STUB
+            name = re.search(r"^(?:def |class )?(my_\w+)", "".join(cell["source"]), re.M)[1]
+            metadata["tags"], title = [*tags, "hide-input"], f"{STUB}: {name}"
         if title and {*HIDDEN} & {*metadata.get("tags", ())}:
             prompts = {"code_prompt_show": title, "code_prompt_hide": title}
             metadata["mystnb"] = {**metadata.get("mystnb", {}), **prompts}

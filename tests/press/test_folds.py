@@ -30,7 +30,7 @@ def test_a_title_is_where_the_page_looks_for_it(tag):
 def test_a_stub_is_folded():
     (cell,) = cells(new_code_cell("def my_answer():\n    return ...", metadata={"tags": ["stub"]}))
     assert cell["metadata"]["tags"] == ["stub", "hide-input"]
-    assert cell["metadata"]["mystnb"]["code_prompt_show"] == folds.STUB
+    assert cell["metadata"]["mystnb"]["code_prompt_show"] == f"{folds.STUB}: my_answer"
 
 
 def test_all_else_stays():
