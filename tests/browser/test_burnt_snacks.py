@@ -27,6 +27,7 @@ def chapter(open_page):
     def chapter(**options):
         page, record = open_page(PAGE, **options)
         records.append(record)
+        page.locator(".icg-x").first.scroll_into_view_if_needed()  # it starts when it is seen
         page.wait_for_selector(".icg-x[data-state=ready]")
         return page, page.locator(".icg-x").first
 

@@ -296,22 +296,19 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
     against = [("correlation with<br>the task", lambda m: task.get(m, {}).get("correlation"))] if task else []
     if task and any(known(row["distance"]) for row in task.values()):
         against.insert(0, ("distance from<br>the task", lambda m: task.get(m, {}).get("distance")))
-    columns: dict[str, Callable] = {m: lambda method, m=m: rows[method].get(m) for m in MEASURES} | dict(against)
+    columns: dict[str, Callable] = {m: lambda method, m=m: rows[method].get(m) for m in MEASURES}
+    others: dict[str, Callable] = dict(against)
     for measure in ("distance", "correlation"):
-        columns[f"{measure},<br>together"] = lambda m, measure=measure: rows[m].get("pooled", {}).get(measure)
+        others[f"{measure},<br>together"] = lambda m, measure=measure: rows[m].get("pooled", {}).get(measure)
     order = sorted(rows, key=lambda m: rows[m]["distance"]["mean"] if known(rows[m]["distance"]) else 1e9)
-    cells = [
-        [
-            method,
-            f"{rows[method]['evaluations']:,}",
-            *(with_interval(get(method), "{:.2f}") for get in columns.values()),
-        ]
-        for method in order
-    ]
     n = max((row["distance"]["n"] for row in rows.values()), default=0)
-    return table(
-        ["method", "evaluations", *columns], cells, f"{n:,} inputs, network {NETWORK[name]}. {TOGETHER}", size=82
-    )
+    halves = []  # one below the other: side by side they are wider than the page
+    for half, caption in ((columns, f"{n:,} inputs, network {NETWORK[name]}."), (others, TOGETHER)):
+        cells = [[method, *(with_interval(get(method), "{:.2f}") for get in half.values())] for method in order]
+        if half is columns:
+            cells = [[method, f"{rows[method]['evaluations']:,}", *rest] for method, *rest in cells]
+        halves.append(table(["method", *(["evaluations"] * (half is columns)), *half], cells, caption, size=78).data)
+    return HTML("".join(halves))
 
 
 # ---- made fairer ------------------------------------------------------------------------------------------------
