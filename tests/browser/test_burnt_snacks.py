@@ -245,7 +245,8 @@ def test_the_page_is_built_from_a_run_without_errors(chapter):
 def test_the_lab_is_a_picture_with_a_link_to_where_it_lives(chapter):
     page, _ = chapter()
     lab = page.locator("#lab-choose-for-yourself")
-    assert lab.locator("img").count() == 1 and lab.locator("img").is_visible()
+    lab.scroll_into_view_if_needed()  # pictures come when they are near
+    lab.locator("img").wait_for()
     assert "attribution" in lab.locator("img").get_attribute("alt")
     link = lab.locator("figcaption a")
     assert re.fullmatch(
@@ -262,7 +263,7 @@ def test_tables_have_a_caption_and_headers(chapter):
     tables = page.locator("article .cell_output table").all()
     assert len(tables) >= 2
     for table in tables:
-        assert table.locator("xpath=ancestor::figure/figcaption").inner_text().strip()
+        assert table.locator("xpath=ancestor::figure/figcaption").text_content().strip()
         columns = table.locator("thead th[scope=col]")
         assert columns.count() == table.locator("tbody tr").first.locator("th, td").count() >= 5
         for row in table.locator("tbody tr").all():
