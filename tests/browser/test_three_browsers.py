@@ -192,11 +192,17 @@ def steps(driver):
     raise AssertionError("the tour does not end")
 
 
+LOADED = """async () => {
+  for (let k = 0; k < 600 && document.readyState !== "complete"; k++) await new Promise((done) => setTimeout(done, 50));
+  return document.readyState === "complete" && document.querySelector("h1") !== null;
+}"""
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_page_opens_clean(driver, address, path):
     driver.open(f"{address}/{path}")
+    assert driver.evaluate(LOADED)
     driver.evaluate("() => scrollTo(0, 1e6)")
-    assert driver.evaluate("() => document.readyState === 'complete' && document.querySelector('h1') !== null")
     assert trouble(driver) == []
 
 

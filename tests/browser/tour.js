@@ -1,6 +1,7 @@
 // What the tour of an explorable asks of a page; see test_three_browsers.py. Evaluated once, as a function.
 () => {
-  const root = document.querySelector(".icg-x"), stage = root.querySelector(".icg-x-stage");
+  const root = document.querySelector(".icg-x");
+  let stage = null; // there when the explorable has started, which it does when it is seen
   const KINDS = { select: "select", range: "input[type=range]", number: "input[type=number]", check: "input[type=checkbox]",
     radio: "input[type=radio]", pad: "[role=application][tabindex]", handle: "[role=slider]", thing: "[role=application] button",
     button: "button" };
@@ -103,7 +104,12 @@
 
   const api = window.__tour = {
     next, places, focus, hear, words, name: () => name(api.control),
-    arrived: async () => { root.scrollIntoView(); return until(() => root.dataset.state === "ready"); },
+    arrived: async () => {
+      root.scrollIntoView();
+      const there = await until(() => root.dataset.state === "ready");
+      stage = root.querySelector(".icg-x-stage");
+      return there;
+    },
     playing: (yes) => until(() => (name(api.control) === "Pause") === yes),
     ranges: () => all().filter((node) => node.matches(KINDS.range) && shown(node)).length,
     toRange: (k) => { api.control = all().filter((node) => node.matches(KINDS.range) && shown(node))[k]; return focus(); },
