@@ -126,10 +126,7 @@ TABLES = """() => [...document.querySelectorAll("article table")].filter(t => t.
 })"""
 
 
-WIDE = pytest.mark.xfail(reason="the folded table of areas is 20 pixels wider than the page")
-
-
-@pytest.mark.parametrize("path", [pytest.param(p, marks=WIDE) if p == "book/mnist.html" else p for p in CHAPTERS])
+@pytest.mark.parametrize("path", CHAPTERS)
 def test_no_table_is_cut_off(open_page, path):
     """Not even those that are folded; on a phone the box of a wide one says that it scrolls."""
     for width in (1280, 390):

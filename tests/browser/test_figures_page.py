@@ -33,12 +33,7 @@ MEASURE = """async () => {
 }"""
 
 
-# What is still too small, measured: folds are narrower than the column, and the command's picture does not scroll.
-SMALL = {"certainty": "8.7 px in a fold", "mnist": "8.9 px in a fold", "imagenette": "4.6 px on a phone, of `explain`"}
-LISTED = [pytest.param(c, marks=pytest.mark.xfail(reason=SMALL[c])) if c in SMALL else c for c in CHAPTERS]
-
-
-@pytest.mark.parametrize("chapter", LISTED)
+@pytest.mark.parametrize("chapter", CHAPTERS)
 def test_figures_are_sharp_legible_numbered_and_cited(open_page, chapter):
     page, _ = open_page(f"book/{chapter}.html")
     page.evaluate("document.querySelectorAll('article details').forEach((fold) => (fold.open = true))")

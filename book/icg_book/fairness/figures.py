@@ -296,18 +296,21 @@ def _measures(result: dict, name: str, output: str, images: str | None, rows: di
     against = [("correlation with<br>the task", lambda m: task.get(m, {}).get("correlation"))] if task else []
     if task and any(known(row["distance"]) for row in task.values()):
         against.insert(0, ("distance from<br>the task", lambda m: task.get(m, {}).get("distance")))
-    columns: dict[str, Callable] = {m: lambda method, m=m: rows[method].get(m) for m in MEASURES}
-    others: dict[str, Callable] = dict(against)
+    upper: dict[str, Callable] = {m: lambda method, m=m: rows[method].get(m) for m in MEASURES}
+    lower: dict[str, Callable] = dict(against)
     for measure in ("distance", "correlation"):
-        others[f"{measure},<br>together"] = lambda m, measure=measure: rows[m].get("pooled", {}).get(measure)
+        lower[f"{measure},<br>together"] = lambda m, measure=measure: rows[m].get("pooled", {}).get(measure)
     order = sorted(rows, key=lambda m: rows[m]["distance"]["mean"] if known(rows[m]["distance"]) else 1e9)
+    measured = [
+        [[m, *(with_interval(get(m), "{:.2f}") for get in half.values())] for m in order] for half in (upper, lower)
+    ]
+    first = [[m, f"{rows[m]['evaluations']:,}", *cells] for m, *cells in measured[0]]
     n = max((row["distance"]["n"] for row in rows.values()), default=0)
-    halves = []  # one below the other: side by side they are wider than the page
-    for half, caption in ((columns, f"{n:,} inputs, network {NETWORK[name]}."), (others, TOGETHER)):
-        cells = [[method, *(with_interval(get(method), "{:.2f}") for get in half.values())] for method in order]
-        if half is columns:
-            cells = [[method, f"{rows[method]['evaluations']:,}", *rest] for method, *rest in cells]
-        halves.append(table(["method", *(["evaluations"] * (half is columns)), *half], cells, caption, size=78).data)
+    caption = f"{n:,} inputs, network {NETWORK[name]}."
+    halves = [  # one below the other: side by side they are wider than the page
+        table(["method", "evaluations", *upper], first, caption, size=78).data,
+        table(["method", *lower], measured[1], TOGETHER, size=78).data,
+    ]
     return HTML("".join(halves))
 
 

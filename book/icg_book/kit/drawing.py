@@ -70,7 +70,7 @@ class Sizes(NamedTuple):
 def sizes(svg: str) -> Sizes | None:
     """The sizes of a :class:`Figure`; None for any other picture."""
     root = re.match(r"\s*<svg [^>]+>", svg)
-    found = root and re.search(r' data-letters="([\d.]+)" .*? width="([\d.]+)pt" height="([\d.]+)pt"', root[0])
+    found = root and re.search(r' data-letters="([\d.]+)".*? width="([\d.]+)pt" height="([\d.]+)pt"', root[0])
     if not found:
         return None
     letters, *both = (float(number) * PER_POINT for number in found.groups())

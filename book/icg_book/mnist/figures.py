@@ -422,7 +422,7 @@ def areas_table(result: dict):
         "Deletion: small is good. Insertion: large is good. First column: the authors' experiment, 60 flips. "
         "<i>Random</i> is the control: pixels in random order."
     )
-    return table(head, rows, caption, size=80)
+    return table(head, rows, caption, size=78)
 
 
 # --- MNIST in Space ------------------------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def test_it_says_how_large_it_is_and_how_far_it_may_shrink():
     assert found.width == pytest.approx(9.1 * 96, rel=0.01) and found.height == pytest.approx(3.1 * 96, rel=0.02)
     assert found.least / found.width == pytest.approx(7 / (10 * 96 / 72), rel=1e-3)  # letters of 7 pixels there
     assert sizes("<svg width='3pt' height='2pt'/>") is None and sizes("") is None
+    assert sizes('<svg data-letters="9" width="30pt" height="20pt"/>')[:2] == (40, pytest.approx(80 / 3))  # of a file
 
 
 def test_what_it_shows_is_said_in_words_and_twice_the_same():
