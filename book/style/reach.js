@@ -11,14 +11,6 @@ document.addEventListener("DOMContentLoaded", () => {
     skip.textContent = "Skip to the article";
     skip.hash = article.id;
   }
-
-  // What scrolls can be scrolled by keys. The theme looks when a page opens; folds open later.
-  const reach = () => {
-    for (const box of article.querySelectorAll("pre, .cell_output > .output")) {
-      box.tabIndex = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight ? 0 : -1;
-    }
-  };
-  new ResizeObserver(reach).observe(article);
 });
 
 // Folds are called by their titles. Their buttons are made when the page has loaded, before this event.

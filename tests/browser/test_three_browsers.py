@@ -156,11 +156,14 @@ def moves(driver, kind: str, name: str):
     elif kind == "pad":
         keys("Space", "ArrowRight", "ArrowRight", "ArrowDown", "Space")
         yield "drawn by keys"
-        mouse()  # a line whose points are fractions of pixels: only that it is drawn
-        ask("() => __tour.toNamed('Clear')")
+        # The points of a line by mouse are fractions of pixels, which differ: it is drawn, and taken back.
+        before = ask("() => __tour.hear(false)")
+        mouse()
+        assert ask("() => __tour.hear(false)") != before, f"{name}: the mouse draws nothing"
+        ask("() => __tour.toNamed('Undo')")
         kind = "button"
         mouse()
-        yield "drawn on by mouse, and cleared"
+        yield "drawn on by mouse, and taken back"
 
 
 def tour(driver, address: str, expected=None):

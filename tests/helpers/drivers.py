@@ -147,7 +147,7 @@ class WebKit:
     def __init__(self, address):
         self.session = address
         self.session += "/session/" + self.send("", {"capabilities": {"alwaysMatch": {}}}, "/session")["sessionId"]
-        self.send("/timeouts", {"script": 60000})
+        self.send("/timeouts", {"script": 90000})  # longer than the patience of tour.js
         high = HEIGHT + 200
         for _ in range(2):  # the window's frame takes some
             self.send("/window/rect", {"width": WIDTH, "height": high})

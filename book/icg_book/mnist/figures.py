@@ -403,23 +403,25 @@ def areas(result: dict):
         bars="95 % intervals over digits",
         strong=["ICG"],
         tables=[areas_table(result)],
-        label="All numbers: areas, and the authors’ experiment of 60 flips",
+        label=f"All numbers: areas, and the authors’ experiment of {result['settings']['flips']} flips",
     )
 
 
 def areas_table(result: dict):
     """Areas under the curves of deletion and insertion, for every method."""
-    methods = result["mnist"]["methods"]
-    flips = f"area, first {result['settings']['flips']} pixels"
+    methods, flips = result["mnist"]["methods"], result["settings"]["flips"]
     rows = []
     for name, found in methods.items():
-        areas = [found["deletion"]["values"][flips], *(found[way][change]["area"] for way, change in CURVES)]
+        areas = [
+            found["deletion"]["values"][f"area, first {flips} pixels"],
+            *(found[way][change]["area"] for way, change in CURVES),
+        ]
         rows.append([name, *map(with_interval, areas)])
-    head = ["method", "deletion, 60<br>values flipped"]
+    head = ["method", f"deletion, {flips}<br>values flipped"]
     head += [f"{way},<br>{CHANGES[change]}" for way, change in CURVES]
     caption = (
         f"Area under the curve, mean over {methods['ICG']['deletion']['values']['area']['n']} test digits. "
-        "Deletion: small is good. Insertion: large is good. First column: the authors' experiment, 60 flips. "
+        f"Deletion: small is good. Insertion: large is good. First column: the authors' experiment, {flips} flips. "
         "<i>Random</i> is the control: pixels in random order."
     )
     return table(head, rows, caption, size=78)
