@@ -367,6 +367,30 @@ def test_rounding_is_no_dependence(dtype, n):
     icg.integrated_gradients(rounded, rand(n, 64), n_steps=2)
 
 
+def test_rounding_that_depends_on_the_company_is_none_in_low_precision_alone():
+    """One step of bf16, as from scales that kernels choose for a batch; in float32 the same is no rounding."""
+
+    def model(x):
+        return x.sum(1) * (1 + 0.004 * x.mean())
+
+    x = 1 + rand(3, 64)
+    with pytest.raises(ValueError, match="depends on the rest"):
+        icg.gradient(model, x)
+    icg.gradient(lambda x: model(x).bfloat16(), x)
+
+
+def test_other_rows_keep_their_certainty_when_one_is_asked_again():
+    """Half the values are inputs, too; half the certainty may be none, for a model that takes 0 and 1 alone."""
+
+    def binary(z):
+        if not bool(((z[:, -1] == 0) | (z[:, -1] == 1)).all()):
+            raise RuntimeError("expected certainty 0 or 1")
+        return (z[:, 0] * z[:, 1]).sum(1)
+
+    torch.testing.assert_close(icg.gradient(binary, join(X), certainty_aware=True)[:, :1], torch.ones_like(X))
+    torch.testing.assert_close(icg.certainty_shap(binary, join(X)), X)
+
+
 def test_bf16_by_autocast_is_no_dependence():
     net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 3))
     for n in (1, 2, 7):
@@ -392,6 +416,9 @@ def test_the_check_costs_one_small_batch():
     model.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
     icg.integrated_gradients(model, rand(5, 4), n_steps=8)
     assert sizes == [5, 2 + 5, 40]  # the inputs; two, and the starts; the gradients
+    sizes.clear()
+    icg.gradient(model, rand(3, 4), internal_batch_size=1)  # every row is alone: there is nothing to compare
+    assert sizes == [1] * 6
     sizes.clear()
     icg.integrated_gradients(model, rand(5, 4), baselines.gaussian_noise(n_samples=6), n_steps=16)
     assert sizes == [5, 2 + 5, 5 * 5, 5 * 6 * 16] or sizes == [5, 2 + 5, 5 * 6 * 16, 5 * 5]
@@ -737,6 +764,8 @@ def masked(z):
 def test_a_masked_class_that_nobody_asks_about_is_fine(name, output):
     expected = ALL[name](lambda z: mlp(8)(z.flatten(1)), join(X), target=1, output=output)
     torch.testing.assert_close(ALL[name](masked, join(X), target=1, output=output), expected)
+    of_each = torch.tensor([1, 1, 1])  # classes by row, as predicted ones are
+    torch.testing.assert_close(ALL[name](masked, join(X), target=of_each, output=output), expected)
     with pytest.raises(ValueError, match="not finite"):
         ALL[name](masked, join(X), target=3, output=output)
 
