@@ -162,6 +162,8 @@ def test_batches_keep_rows_and_places_together():
         (lambda x: x.sum(1, keepdim=True), "all", "no target"),
         (lambda x: x.sum(1), 0, "the model returns one value per input, .3,.: expected no target, got 0"),
         (lambda x: x, [[0, 1], [1, 1], [0, 0]], "a class number or one per input"),
+        (lambda x: x, 5, r"target in 0..4 \(the model has 5 outputs\), got 5"),
+        (lambda x: x, -1, "target in 0..4"),
         (lambda x: x, True, "a class number or one per input"),  # truth values are masks, not classes
         (lambda x: x, torch.tensor([True, False, True]), "a class number or one per input"),
         (lambda x: x[:, :0], None, "logits of shape"),
