@@ -177,8 +177,7 @@ def starts(baselines, question: Question) -> tuple[int, Callable[[int], Tensor]]
                 f"expected one baseline or one per input ({len(question.inputs)}), got {len(baselines)}; "
                 "to average over several, pass icg.baselines.every(tensor)"
             )
-        full = baselines.ndim == question.inputs.ndim and baselines.shape[1:] == question.inputs.shape[1:]
-        if full:  # taken as it is, certainty included
+        if baselines.shape[1:] == question.inputs.shape[1:]:  # taken as it is, certainty included
             check_tensor("baselines", baselines)
             start = baselines.to(question.inputs).expand_as(question.inputs)
             return 1, lambda number: start
@@ -210,11 +209,9 @@ def values_of(name: str, samples: Tensor, question: Question) -> Tensor:
         each = zip(packing.each(name, samples), question.parts(), strict=True)
         return packing.pack(name, [values_of(name, one, part) for one, part in each])
     check_tensor(name, samples)
-    shape = tuple(question.values.shape[1:])
-    if samples.ndim == question.inputs.ndim:
-        if tuple(samples.shape[1:]) == shape:
-            return samples
-        if tuple(samples.shape[1:]) == tuple(question.inputs.shape[1:]):
-            return samples[:, :-1]
-    whole = tuple(question.inputs.shape)
-    raise ValueError(f"expected {name} of shape {('K', *shape)} for inputs {whole}, got {tuple(samples.shape)}")
+    if samples.shape[1:] == question.values.shape[1:]:
+        return samples
+    if samples.shape[1:] == question.inputs.shape[1:]:
+        return samples[:, :-1]
+    shape, whole = ("K", *question.values.shape[1:]), tuple(question.inputs.shape)
+    raise ValueError(f"expected {name} of shape {shape} for inputs {whole}, got {tuple(samples.shape)}")

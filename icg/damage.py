@@ -295,12 +295,8 @@ def certainty_batch(
 def meaningless(values: Tensor, *, generator: torch.Generator) -> Tensor:
     """Values for absent inputs, a quarter each: the image itself, noise, one grey level, two levels at random."""
     shape = (len(values), *[1] * (values.ndim - 1))
-
-    def rand(size):
-        return torch.rand(size, generator=generator, device=values.device, dtype=values.dtype)
-
-    kind = torch.randint(4, shape, generator=generator, device=values.device)
-    share, low, high = rand(shape), rand(shape), rand(shape)
+    kind = torch.randint(4, shape, generator=generator, device=generator.device).to(values.device)
+    share, low, high = (_rand(shape, values, generator) for _ in range(3))
     noise = uniform_noise(values, generator=generator)
     two_levels = torch.where(noise < share, low, high)
     return torch.where(kind == 0, values, torch.where(kind == 1, noise, torch.where(kind == 2, low, two_levels)))

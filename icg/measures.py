@@ -10,7 +10,7 @@ from torch.nn.functional import max_pool2d
 
 from .arguments import check_number, check_positive
 from .attribution import integrated_gradients
-from .certainty import join
+from .certainty import join, split
 from .question import quiet
 
 # ---- Attributions against a ground truth
@@ -151,10 +151,8 @@ def band_absence(model, inputs: Tensor, band: Tensor, baseline: float) -> tuple[
     Returns:
         Two ``(N,)``: masked and unmasked. A model that ignores uncertain values has 0 in the first.
     """
-    values, certainty = inputs[:, :-1], inputs[:, -1:]
+    values, certainty = split(inputs)
     band = band.expand_as(certainty)
     masked = join(values, torch.where(band, 0.0, certainty))
-    shares = []
-    for joined in (masked, inputs):
-        shares.append(mass_share(integrated_gradients(model, joined, baseline), band))
-    return shares[0], shares[1]
+    hidden, shown = (mass_share(integrated_gradients(model, joined, baseline), band) for joined in (masked, inputs))
+    return hidden, shown

@@ -146,12 +146,7 @@ class MnistNet(Checked):
 
 
 class MnistPlainNet(MnistNet):
-    """The plain twin of :class:`MnistNet`: images ``(N, 1, 28, 28)`` without certainty.
-
-    >>> import torch
-    >>> MnistPlainNet()(torch.zeros(1, 1, 28, 28)).shape
-    torch.Size([1, 10])
-    """
+    """The plain twin of :class:`MnistNet`: images ``(N, 1, 28, 28)`` without certainty."""
 
     certainty_aware = False
     input_shape = (1, 28, 28)
@@ -203,12 +198,7 @@ class MnistInSpaceNet(nn.Sequential):
 
 
 class MnistInSpacePlainNet(MnistInSpaceNet):
-    """The plain twin of :class:`MnistInSpaceNet`: images ``(N, 1, 32, 64)`` without certainty.
-
-    >>> import torch
-    >>> MnistInSpacePlainNet()(torch.zeros(1, 1, 32, 64)).shape
-    torch.Size([1, 10])
-    """
+    """The plain twin of :class:`MnistInSpaceNet`: images ``(N, 1, 32, 64)`` without certainty."""
 
     certainty_aware = False
     input_shape = (1, 32, 64)

@@ -20,14 +20,24 @@ from torch import Tensor
 from .arguments import Shared, Unpack, check_positive, check_tensor, check_whole, described, options_of, shares
 from .baselines import starts, values_of
 from .certainty import Joined, join, split, without_certainty
-from .coalitions import MOST_PLAYERS, check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
+from .coalitions import check_players, coalitions, shapley_from_table, shapley_sampling, shapley_values
 from .quadrature import quadrature, sobol
 from .question import Question, quiet
 
 __all__ = [
-    "MOST_PLAYERS", "Game", "Uniform", "baseline_game", "bshap", "certainty_game", "certainty_shap", "coalitions",
-    "distribution_game", "shap_values", "shapley_from_table", "shapley_sampling", "shapley_values",
-]  # fmt: skip
+    "Game",
+    "Uniform",
+    "baseline_game",
+    "bshap",
+    "certainty_game",
+    "certainty_shap",
+    "coalitions",
+    "distribution_game",
+    "shap_values",
+    "shapley_from_table",
+    "shapley_sampling",
+    "shapley_values",
+]
 
 Groups = Tensor | tuple[Tensor, ...] | None
 LARGEST_TABLE = 2**24  # values at once, 128 MiB: more inputs are taken in parts

@@ -48,6 +48,53 @@ def test_objectives_agree_with_autograd_of_the_plain_formula(output):
     torch.testing.assert_close(values[:, 0], value.detach())
 
 
+def test_outputs_are_taken_as_finely_as_they_come():
+    """Half precision has three digits, too few for a sum of exponentials; and nothing of float64 is rounded away."""
+    z, index = torch.tensor([[0.3, 1.7, -2.1]], dtype=torch.bfloat16), torch.arange(1)
+    for output, exact in (("probability", z.double().softmax(1)), ("log_probability", z.double().log_softmax(1))):
+        (found,) = Objective(lambda p: p, "all", output)(z, index)
+        torch.testing.assert_close(found, exact[0], rtol=1e-6, atol=0)
+        pairs = Objective(lambda p: p, "all", output).scores(z, index)
+        slopes = exact * (1 - exact) if output == "probability" else 1 - exact.exp()
+        torch.testing.assert_close(torch.cat([slope for _, slope in pairs]), slopes[0], rtol=1e-6, atol=0)
+    fine = 1 + torch.tensor([[1e-10, 2e-10]], dtype=torch.float64)
+    assert Objective(lambda p: p, "all", "logit")(fine, index).tolist() == fine.tolist()
+
+
+@pytest.mark.parametrize("output", ["probability", "log_probability"])
+def test_a_class_without_rivals_is_certain(output):
+    """Where all others have logit -inf, its probability is 1 whatever its own logit is: nothing is to be divided."""
+    model = lambda x: torch.stack([x.sum(1), torch.full_like(x[:, 0], -torch.inf)], 1)  # noqa: E731
+    assert icg.bshap(model, Z, target=0, output=output).abs().max() == 0
+
+
+@pytest.mark.parametrize(("said", "asked"), [("no room", 1), ("flags of leaf", 2), ("does not require grad", 3)])
+def test_a_model_that_fails_is_asked_again_only_where_that_may_help(said, asked):
+    """And what it says reaches the caller as it is."""
+    calls = []
+
+    def model(x):
+        calls.append(x.requires_grad)
+        raise RuntimeError(f"own words: {said}")
+
+    with pytest.raises(RuntimeError, match=f"^own words: {said}$"):
+        icg.gradient(model, Z)
+    assert calls == [False, True, True][:asked]
+
+
+def test_memory_that_runs_out_when_a_row_is_asked_again_is_no_refusal():
+    calls = []
+
+    def model(x):
+        calls.append(len(x))
+        if len(calls) > 1:
+            raise torch.OutOfMemoryError("no room")
+        return x.sum(1)
+
+    with pytest.raises(torch.OutOfMemoryError, match="no room"):
+        icg.gradient(model, Z, internal_batch_size=3)
+
+
 def test_quiet_puts_everything_back_even_after_an_error():
     model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Dropout(0.5), torch.nn.BatchNorm1d(2))
     model[2].eval()
@@ -115,7 +162,16 @@ def test_batches_keep_rows_and_places_together():
         (lambda x: x.sum(1, keepdim=True), "all", "no target"),
         (lambda x: x.sum(1), 0, "the model returns one value per input, .3,.: expected no target, got 0"),
         (lambda x: x, [[0, 1], [1, 1], [0, 0]], "a class number or one per input"),
+        (lambda x: x, 5, r"target in 0..4 \(the model has 5 outputs\), got 5"),
+        (lambda x: x, -1, "target in 0..4"),
+        (lambda x: x, True, "a class number or one per input"),  # truth values are masks, not classes
+        (lambda x: x, torch.tensor([True, False, True]), "a class number or one per input"),
         (lambda x: x[:, :0], None, "logits of shape"),
+        (lambda x: x[:2], None, r"\(3, classes\) or values of shape \(3,\) for 3 inputs, got \(2, 5\)"),
+        (lambda x: x.sum(), None, r"for 3 inputs, got \(\)"),
+        (lambda x: (x > 0).long(), None, "got .* of torch.int64"),
+        (lambda x: [x], None, "expected the model to return a tensor of logits, got list"),
+        ("net", None, "expected a callable model, got str"),
     ],
 )
 def test_targets_that_do_not_fit(model, target, expected):

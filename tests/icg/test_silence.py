@@ -286,6 +286,30 @@ def test_a_batch_that_is_scaled_by_the_largest_value_that_all_rows_have(n):
             method(lambda z: z / z.max(), x, output="logit", target=0)
 
 
+def test_a_row_that_depends_on_those_before_it():
+    """The first one of a batch does not: the row that is asked again stands behind another."""
+    x = rand(3, 4) + torch.arange(3)[:, None]  # the largest value comes last, so that no other check sees it
+    for method in (icg.integrated_gradients, icg.gradient, icg.smoothgrad):
+        with pytest.raises(ValueError, match="depends on the rest of its batch"):
+            method(lambda z: z.cumsum(0), x, output="logit", target=0)
+
+
+def test_rows_that_depend_on_their_place():
+    """That is fine where every batch holds all inputs, each in its place, and nowhere else."""
+
+    def model(z):
+        return z.sum(1) * torch.arange(1.0, 4.0)  # of three rows
+
+    x = 2 - torch.arange(6.0)[:, None] / 3 + rand(6, 4) / 10
+    assert icg.gradient(model, x[:3], internal_batch_size=3).tolist() == [[1.0] * 4, [2.0] * 4, [3.0] * 4]
+    for call in (
+        lambda: icg.gradient(model, x, internal_batch_size=3),
+        lambda: icg.integrated_gradients(model, x[:3], internal_batch_size=3, n_steps=8),
+    ):
+        with pytest.raises(ValueError, match="depends on the rest of its batch"):
+            call()
+
+
 ABSENT = {  # of the rows that nothing is missing in the model says the same in any company
     "means for what is missing": lambda z: torch.where(z[:, 1] < 1, z[:, 0].mean(0), z[:, 0]),
     "centred by those that miss something": lambda z: z[:, 0] - (1 - z[:, 1]) * ((1 - z[:, 1]) * z[:, 0]).mean(0),
@@ -365,6 +389,31 @@ def test_rounding_is_no_dependence(dtype, n):
         return out * (1 + (0.01 if dtype.itemsize == 2 else 1e-6) * (len(x) % 3))  # as if by other kernels
 
     icg.integrated_gradients(rounded, rand(n, 64), n_steps=2)
+    icg.gradient(lambda x: -1 - rounded(x).square().sum(1), rand(n, 64))  # nor where all outputs are negative
+
+
+def test_rounding_that_depends_on_the_company_is_none_in_low_precision_alone():
+    """One step of bf16, as from scales that kernels choose for a batch; in float32 the same is no rounding."""
+
+    def model(x):
+        return x.sum(1) * (1 + 0.004 * x.mean())
+
+    x = 1 + rand(3, 64)
+    with pytest.raises(ValueError, match="depends on the rest"):
+        icg.gradient(model, x)
+    icg.gradient(lambda x: model(x).bfloat16(), x)
+
+
+def test_other_rows_keep_their_certainty_when_one_is_asked_again():
+    """Half the values are inputs, too; half the certainty may be none, for a model that takes 0 and 1 alone."""
+
+    def binary(z):
+        if not bool(((z[:, -1] == 0) | (z[:, -1] == 1)).all()):
+            raise RuntimeError("expected certainty 0 or 1")
+        return (z[:, 0] * z[:, 1]).sum(1)
+
+    torch.testing.assert_close(icg.gradient(binary, join(X), certainty_aware=True)[:, :1], torch.ones_like(X))
+    torch.testing.assert_close(icg.certainty_shap(binary, join(X)), X)
 
 
 def test_bf16_by_autocast_is_no_dependence():
@@ -392,6 +441,12 @@ def test_the_check_costs_one_small_batch():
     model.register_forward_pre_hook(lambda module, arguments: sizes.append(len(arguments[0])))
     icg.integrated_gradients(model, rand(5, 4), n_steps=8)
     assert sizes == [5, 2 + 5, 40]  # the inputs; two, and the starts; the gradients
+    sizes.clear()
+    icg.gradient(model, rand(3, 4), internal_batch_size=1)  # every row is alone: there is nothing to compare
+    assert sizes == [1] * 6
+    sizes.clear()
+    icg.gradient(model, rand(5, 4), internal_batch_size=3)  # five in batches of three: no size that is built in
+    assert sizes == [3, 2, 2, 3, 2]
     sizes.clear()
     icg.integrated_gradients(model, rand(5, 4), baselines.gaussian_noise(n_samples=6), n_steps=16)
     assert sizes == [5, 2 + 5, 5 * 5, 5 * 6 * 16] or sizes == [5, 2 + 5, 5 * 6 * 16, 5 * 5]
@@ -427,6 +482,8 @@ def test_one_side_input_needs_no_tuple_and_what_has_no_rows_is_shared():
     weight = rand(8, 2, seed=4)
     got = icg.gradient(lambda z, w: z.flatten(1) @ w, join(X), target=0, output="logit", additional_forward_args=weight)
     torch.testing.assert_close(got.flatten(1), weight[:, 0].expand(3, 8))
+    got = icg.gradient(lambda z, s: (z * s).flatten(1).sum(1), join(X), additional_forward_args=torch.tensor(3.0))
+    torch.testing.assert_close(got, torch.full((3, 2, 4), 3.0))
 
 
 def test_target_0_of_one_output_is_that_output():
@@ -737,6 +794,8 @@ def masked(z):
 def test_a_masked_class_that_nobody_asks_about_is_fine(name, output):
     expected = ALL[name](lambda z: mlp(8)(z.flatten(1)), join(X), target=1, output=output)
     torch.testing.assert_close(ALL[name](masked, join(X), target=1, output=output), expected)
+    of_each = torch.tensor([1, 1, 1])  # classes by row, as predicted ones are
+    torch.testing.assert_close(ALL[name](masked, join(X), target=of_each, output=output), expected)
     with pytest.raises(ValueError, match="not finite"):
         ALL[name](masked, join(X), target=3, output=output)
 
@@ -761,6 +820,8 @@ def test_probabilities_for_logits_are_pointed_out(name):
 
     with pytest.warns(UserWarning, match='as probabilities do: pass a model that returns logits, or output="logit"'):
         ALL[name](model, join(X), target=0)
+    with pytest.warns(UserWarning, match="as probabilities do"):  # also where one of them is 0
+        ALL[name](lambda z: functional.pad(model(z), (0, 1)), join(X), target=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         ALL[name](model, join(X), target=0, output="logit")

@@ -15,7 +15,7 @@ from icg.certainty import join
 from icg.fairness import by_player, fair_division
 from icg.measures import probabilities
 from icg.shapley import certainty_game
-from icg_book.fairness.players import KINDS, Objects, blocks, with_borders
+from icg_book.fairness.players import KINDS, Objects, blocks, objects
 from icg_book.kit import contenders
 from icg_book.scenarios import burnt_snacks, drawn_digits, local_minimum, mnist
 
@@ -139,15 +139,17 @@ def snacks(
     """
     images = burnt_snacks.examples() if images is None else images
     data = burnt_snacks.samples(DATA, (1, burnt_snacks.SIZE, burnt_snacks.SIZE), generator=_seeded(1))
-    players = [named(image, players_of(image)) for image in images.values()]
+    players = [objects(image) for image in images.values()]
     values, target = (torch.cat([getattr(i, what) for i in images.values()]) for what in ("images", "labels"))
     groups = torch.stack([groups for groups, _ in players])[:, None]
     found = divide(load_model(SNACKS), values, groups, target=target, data=data, evaluations=evaluations)
     return [
         Example(
-            "Burnt Snacks", title, SNACKS, image.images[0, 0], groups, names, "objects", _explained(image), **divided
+            *("Burnt Snacks", title, SNACKS, image.images[0, 0], groups, in_words(image, own), "objects"),
+            _explained(image),
+            **divided,
         )
-        for (title, image), (groups, names), divided in zip(images.items(), players, found, strict=True)
+        for (title, image), (groups, own), divided in zip(images.items(), players, found, strict=True)
     ]
 
 
@@ -165,7 +167,10 @@ def measured_snacks(result: dict, *, each=(3, 2), least: int = 5, most: int = 9)
         test = Objects(1 + max((row["number"] for row in rows), default=0), target).images
         for row in rows:
             image = test[row["number"] : row["number"] + 1]
-            groups, names = named(image, [(player["kind"], player["number"]) for player in row["players"]])
+            groups, players = objects(image)
+            if players != row["players"]:
+                raise ValueError(f"expected a result with the players {players}, got {row['players']}")
+            names = in_words(image, players)
             nobody, everybody = (float(probabilities(model, image.images, c)[0, target]) for c in (0.0, 1.0))
             shares = {m: torch.tensor(row["shares"][m], dtype=torch.float64) for m in METHODS if m in row["shares"]}
             fair = torch.tensor(row["fair"], dtype=torch.float64)
@@ -217,30 +222,18 @@ def place(mask: Tensor) -> str:
     return f"at the {words}" if words else "in the middle"
 
 
-def players_of(image: burnt_snacks.BurntSnacks) -> list[tuple[str, int]]:
-    """Kind and number of every object, and the background."""
-    masks = zip(KINDS, (image.dark, image.light, image.triangles), strict=False)
-    return [*((kind, number) for kind, mask in masks for number in mask.unique()[1:].tolist()), (KINDS[-1], 0)]
-
-
-def named(image: burnt_snacks.BurntSnacks, players: list[tuple[str, int]]) -> tuple[Tensor, tuple[str, ...]]:
-    """The player of each pixel ``(50, 50)``, objects with their borders, and the players' names."""
+def in_words(image: burnt_snacks.BurntSnacks, players: list[dict]) -> tuple[str, ...]:
+    """What the players of an image are called, each by another name."""
     masks = dict(zip(KINDS, (image.dark, image.light, image.triangles), strict=False))
-    rest = next(k for k, (kind, _) in enumerate(players) if kind == KINDS[-1])
-    groups, names = torch.full(image.images.shape[-2:], rest), []
-    for player, (kind, number) in enumerate(players):
-        if player == rest:
-            names.append("background")
-            continue
-        mask = masks[kind][0, 0] == number
-        groups[mask] = player
-        names.append(f"{CALLED[kind]} {place(mask)}")
+    names = [
+        f"{CALLED[player['kind']]} {place(masks[player['kind']][0, 0] == player['number'])}" for player in players[:-1]
+    ]
     several, seen = Counter(names), Counter()
     for k, name in enumerate(names):
         if several[name] > 1:
             names[k] = f"{_ORDINALS[seen[name]]} {name}"
             seen[name] += 1
-    return with_borders(groups, rest), tuple(names)
+    return *names, "background"
 
 
 def _title(names: tuple[str, ...]) -> str:

@@ -53,6 +53,21 @@ def with_borders(groups: Tensor, rest: int) -> Tensor:
     return grown
 
 
+def objects(image: burnt_snacks.BurntSnacks) -> tuple[Tensor, list[dict]]:
+    """The player of each pixel ``(50, 50)`` of an image, objects with their borders; and who they are, the rest last.
+
+    >>> objects(burnt_snacks.examples()["one dark, one light"])[1][-1]
+    {'kind': 'rest', 'number': 0}
+    """
+    groups, found = torch.full_like(image.dark[0, 0], -1, dtype=torch.int64), []
+    for kind, masks in zip(KINDS, (image.dark, image.light, image.triangles), strict=False):
+        for number in masks[masks > 0].unique().tolist():
+            groups[masks[0, 0] == number] = len(found)
+            found.append({"kind": kind, "number": number})
+    rest = len(found)
+    return with_borders(groups.where(groups >= 0, rest), rest), [*found, {"kind": KINDS[-1], "number": 0}]
+
+
 class Inputs:
     """What most of them have alike: they are numbered from 0, and the mean is that of what EG draws from."""
 
@@ -112,17 +127,8 @@ class Objects(Inputs):
 
     @cached_property
     def named(self) -> tuple[Tensor, list[list[dict]]]:
-        groups, names = torch.zeros_like(self.images.dark, dtype=torch.int64), []
-        for i, group in enumerate(groups):
-            found = []
-            for kind, masks in zip(KINDS, (self.images.dark, self.images.light, self.images.triangles), strict=False):
-                for number in masks[i].unique().tolist():
-                    if number:
-                        group[masks[i] == number] = len(found) + 1
-                        found.append({"kind": kind, "number": number})
-            group[:] = with_borders(torch.where(group == 0, len(found), group - 1), len(found))
-            names.append([*found, {"kind": KINDS[-1], "number": 0}])
-        return groups, names
+        groups, names = zip(*(objects(self.images[i : i + 1]) for i in range(self.n)), strict=True)
+        return torch.stack(groups)[:, None], list(names)
 
     @property
     def groups(self) -> Tensor:

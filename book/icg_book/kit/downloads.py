@@ -212,7 +212,10 @@ def _check(member: tarfile.TarInfo, archive: Path, name: str) -> None:
 
 @contextmanager
 def _alone(folder: Path):
-    """One process at a time. The system ends the lock with the process, however that ends; nothing is left over."""
+    """One process at a time; others wait. The system ends the lock with the process, however that ends.
+
+    Unlike :func:`icg.artifacts.claimed`, which says no at once and leaves a file: nothing is left in a data folder.
+    """
     try:
         import fcntl
     except ImportError:  # Windows: two at a time would find out by the SHA-256

@@ -3,6 +3,7 @@
 import io
 import threading
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from icg.artifacts import atomic_write
 
 LEAST, MOST = 16, 250_000_000  # pixels: of the shorter side, and in all (telephones make 200 million)
 LARGE, REDUCED = 50_000_000, 4  # pixels in all from which on it is reduced, and to which part of a side
@@ -109,6 +112,30 @@ def prepare(picture, shape: tuple[int, int, int]) -> Photo:
     else:
         values = torch.tensor(np.asarray(_resized(image, (width, height), box)))[None, None].float() / 255
     return Photo(values, shown, notes)
+
+
+def square(path: Path, size: int) -> np.ndarray:
+    """The middle of a picture file, ``(size, size, 3)`` uint8; refuses what :func:`open_picture` refuses."""
+    values = prepare(open_picture(path), (3, size, size)).values
+    return (255 * values[0]).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+def keep_squares(file: Path, shape: tuple[int, ...], squares: Iterable[np.ndarray]) -> None:
+    """Write squares to a file as they come, ``(N, size, size, 3)`` uint8: all of them, or there is no file."""
+    with atomic_write(file) as temporary, open(temporary, "wb") as out:
+        # Front to back: a full disk is an error here, and not a crash when a map of the file is written out.
+        np.lib.format.write_array_header_1_0(out, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        for each in squares:
+            out.write(each.tobytes())
+
+
+def kept_squares(file: Path, shape: tuple[int, ...]) -> Tensor | None:
+    """The squares of a file, mapped: only what is looked at is read. ``None`` if it isn't there, or not all of it."""
+    try:
+        squares = np.load(file, mmap_mode="c")  # "c": may be written to, but only in memory
+    except (OSError, ValueError, EOFError):
+        return None
+    return torch.from_numpy(squares) if squares.shape == shape and squares.dtype == np.uint8 else None
 
 
 def _resized(image, size: tuple[int, int], box: tuple[int, int, int, int]):

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from icg.artifacts import atomic_write, claimed
 from icg_book.kit.folders import cache_folder
-from icg_book.kit.pictures import open_picture, prepare
+from icg_book.kit.pictures import keep_squares, kept_squares, square
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm"}
 SPLITS = ("train", "val")
@@ -142,38 +142,36 @@ def decoded(
 
 def _decode(paths: Sequence[Path], cache: Path, shape: tuple[int, ...], what: str, progress: bool) -> None:
     broken = {}
-    with atomic_write(cache) as temporary:
-        with open(temporary, "wb") as file, ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            squares = pool.map(lambda path: square(path, shape[1]), paths)
-            bar = tqdm(squares, what, len(paths), disable=not progress, unit="picture")
-            for path, found in zip(paths, bar, strict=True):
-                if isinstance(found, str):
-                    broken[str(path)] = found
-                    found = np.zeros(shape[1:], np.uint8)
-                file.write(found.tobytes())
-        with atomic_write(cache.with_suffix(".json")) as names:
-            names.write_text(json.dumps(broken))
+
+    def look(path):
+        try:
+            return square(path, shape[1])
+        except ValueError as error:
+            return str(error)
+
+    def squares(bar):
+        for path, found in zip(paths, bar, strict=True):
+            if isinstance(found, str):
+                broken[str(path)] = found
+                found = np.zeros(shape[1:], np.uint8)
+            yield found
+
+    with ThreadPoolExecutor(max(1, torch.get_num_threads())) as pool:
+        bar = tqdm(pool.map(look, paths), what, len(paths), disable=not progress, unit="picture")
+        keep_squares(cache, shape, squares(bar))
+    with atomic_write(cache.with_suffix(".json")) as names:
+        names.write_text(json.dumps(broken))
 
 
 def _kept(cache: Path, shape: tuple[int, ...]) -> tuple[Tensor, dict[str, str]] | None:
     try:
-        images, broken = np.load(cache, mmap_mode="c"), dict(json.loads(cache.with_suffix(".json").read_text()))
-    except (OSError, ValueError, EOFError):
+        images, broken = kept_squares(cache, shape), dict(json.loads(cache.with_suffix(".json").read_text()))
+    except (OSError, ValueError):
         return None
-    return (torch.from_numpy(images), broken) if images.shape == shape else None
+    return None if images is None else (images, broken)
 
 
 def digest_of(*words) -> str:
     """SHA-256 of some words, a line each."""
     text = "\n".join(map(str, words))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def square(path: Path, size: int) -> np.ndarray | str:
-    """The middle of a picture, ``(size, size, 3)`` uint8; or what is wrong with it."""
-    try:
-        values = prepare(open_picture(path), (3, size, size)).values
-    except ValueError as error:
-        return str(error)
-    return (255 * values[0]).round().byte().permute(1, 2, 0).contiguous().numpy()

@@ -10,14 +10,12 @@ import torch
 from torch.nn import functional
 from tqdm.auto import tqdm
 
-from icg.damage import meaningless
-from icg.measures import neutrality, probabilities
 from icg_book.kit.pictures import resize
 from icg_book.kit.records import provenance, write_model
 from icg_book.kit.trainings import Stage, train_stages
 from icg_book.own_network.folder import Pictures, class_folders, read_folder
 from icg_book.own_network.networks import classifier, read_checkpoint
-from icg_book.scenarios.imagenette import PhotoRecipe, right, training_batches
+from icg_book.scenarios.imagenette import PhotoRecipe, right, training_batches, when_nothing_is_known
 
 WATCHED = 500  # validation pictures of the accuracy that is said on the way
 
@@ -170,23 +168,19 @@ def train_on_folder(
 def evaluate(model, train: Pictures, val: Pictures, size: int) -> dict:
     """What the card says: accuracy on ``val``, of each class too; and what the network says when nothing is known.
 
-    ``absence``: the standard deviation of a probability at certainty 0 over inputs that mean nothing (``sd``, mean
-    over classes) and its largest difference (``max``). ``neutrality``: largest distance of a probability at certainty
-    0 from the class's frequency in ``train``.
+    ``absence`` and ``neutrality`` are those of :func:`icg_book.scenarios.imagenette.when_nothing_is_known`, the prior
+    is the frequency of the classes in ``train``.
     """
     hits = right(model, val, torch.arange(len(val)), size)
     accuracy = {"all": hits.mean().item(), "images": len(val), "size": size}
     accuracy["classes"] = {name: hits[val.labels == k].mean().item() for k, name in enumerate(val.classes)}
     most = right(model, val, torch.arange(len(val)), size, _half).mean().item()
     shown = resize(val.images[:: max(1, len(val) // 128)][:256], size)
-    nothing = torch.cat([shown, meaningless(shown, generator=torch.Generator().manual_seed(1))])
-    p = probabilities(model, nothing, 0.0).double()
     prior = functional.one_hot(train.labels, len(train.classes)).double().mean(0)
     return {
         "accuracy": accuracy,
         "accuracy at certainty 0.5": most,
-        "absence": {"sd": p.std(0).mean().item(), "max": (p.amax(0) - p.amin(0)).max().item(), "inputs": len(p)},
-        "neutrality": {"all": neutrality(model, shown, prior), "images": len(shown)},
+        **when_nothing_is_known(model, shown, prior, generator=torch.Generator().manual_seed(1)),
     }
 
 

@@ -58,12 +58,7 @@ def evaluate(model, *, n: int = 20_000, n_absence: int = 1_000, n_band: int = 50
     """
     generator = torch.Generator().manual_seed(seed)
     data = glyphs.generate(n, generator=generator)
-    right = (probabilities(model, data.images).argmax(1) == data.labels).double()
-    accuracy = {"all": right.mean().item(), "images": n}
-    for label, name in enumerate(CLASSES):
-        accuracy[name] = right[data.labels == label].mean().item()
-    faint = ((data.ink_grey - data.ground_grey).abs() < 0.4) & (data.labels > 0)
-    accuracy["contrast < 0.4"] = right[faint].mean().item()
+    accuracy = glyphs.accuracies(probabilities(model, data.images).argmax(1) == data.labels, data)
     damaged = damaged_accuracy(model, data, generator=generator)
     some = data.images[:n_absence]
     kinds = meaningless_pictures(some, generator=generator)

@@ -409,9 +409,7 @@ def evaluate(model, *, data: Photographs | None = None, n_curve: int = 1000, see
         class, ``size``, ``images``); ``accuracy at 160``; ``accuracy against certainty``: lists over ``certainty`` for
         intact photographs at one certainty everywhere (``uniform``) and for photographs that have lost each position
         with that probability's complement (``noise``, ``another photograph``; binary certainty); ``neutrality`` and
-        ``absence``: what a prediction at certainty 0 still owes to the values, over 256 photographs and as many inputs
-        that mean nothing: the standard deviation of a probability (``sd``, mean over classes) and its largest
-        difference (``max``).
+        ``absence`` of 256 photographs: :func:`when_nothing_is_known`.
     """
     data = photographs("val") if data is None else data
     device, size = next(model.parameters()).device, model.input_shape[-1]
@@ -446,8 +444,19 @@ def evaluate(model, *, data: Photographs | None = None, n_curve: int = 1000, see
 
     generator = torch.Generator(device).manual_seed(seed)
     shown = resize(data.images[some[:256]].to(device), size)
-    p = probabilities(model, torch.cat([shown, meaningless(shown, generator=generator)]), 0.0).double()
     prior = functional.one_hot(data.labels, len(CLASSES)).double().mean(0)
-    metrics["neutrality"] = {"all": neutrality(model, shown, prior), "images": len(shown)}
-    metrics["absence"] = {"sd": p.std(0).mean().item(), "max": (p.amax(0) - p.amin(0)).max().item(), "inputs": len(p)}
-    return metrics
+    return metrics | when_nothing_is_known(model, shown, prior, generator=generator)
+
+
+def when_nothing_is_known(model, shown: Tensor, prior: Tensor, *, generator: torch.Generator) -> dict:
+    """What a prediction at certainty 0 still owes to the values: of ``shown``, and of as many that mean nothing.
+
+    Returns:
+        ``absence``: the standard deviation of a probability (``sd``, mean over classes) and its largest difference
+        (``max``). ``neutrality``: the largest distance of a mean probability of ``shown`` from ``prior`` ``(K,)``.
+    """
+    p = probabilities(model, torch.cat([shown, meaningless(shown, generator=generator)]), 0.0).double()
+    return {
+        "neutrality": {"all": neutrality(model, shown, prior), "images": len(shown)},
+        "absence": {"sd": p.std(0).mean().item(), "max": (p.amax(0) - p.amin(0)).max().item(), "inputs": len(p)},
+    }

@@ -9,15 +9,13 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from icg.artifacts import atomic_write
 from icg_book.kit.downloads import Archive, install
 from icg_book.kit.folders import cache_folder, dataset_folder
-from icg_book.kit.pictures import SIDE
+from icg_book.kit.pictures import SIDE, keep_squares, kept_squares, square
 
 CLASSES = (
     *("tench", "English springer", "cassette player", "chain saw", "church"),
@@ -78,34 +76,11 @@ def photographs(split: str, *, download: bool = True, progress: bool = True) -> 
     shape = (len(paths), SIDE, SIDE, 3)
     # The name says which files it was made from, so that other data never meets this cache.
     cache = cache_folder() / f"imagenette-{split}-{SIDE}-{digest[:16]}.npy"
-    images = _open(cache, shape)
-    if images is None:
-        with atomic_write(cache) as temporary:
-            with open(temporary, "wb") as file:
-                # Written front to back: a full disk is an error here and not a crash when the map is written out.
-                np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-                for path in tqdm(paths, f"decode {split}", disable=not progress, unit="photo", mininterval=1):
-                    file.write(decode(path).tobytes())
-        images = _open(cache, shape)
+    if kept_squares(cache, shape) is None:
+        bar = tqdm(paths, f"decode {split}", disable=not progress, unit="photo", mininterval=1)
+        keep_squares(cache, shape, (square(path, SIDE) for path in bar))
     labels = torch.tensor([FOLDERS.index(path.parent.name) for path in paths])
-    return Photographs(torch.from_numpy(images), labels)
-
-
-def decode(path: Path) -> np.ndarray:
-    """The middle square of a photograph, ``(160, 160, 3)`` uint8."""
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image = image.convert("RGB")
-    except Exception as error:
-        raise ValueError(f"can't decode {path}: {type(error).__name__}: {error}") from None
-    scale = SIDE / min(image.size)
-    if scale != 1:
-        size = [max(SIDE, round(length * scale)) for length in image.size]
-        image = image.resize(size, Image.Resampling.BICUBIC)
-    left, top = ((length - SIDE) // 2 for length in image.size)
-    return np.asarray(image.crop((left, top, left + SIDE, top + SIDE)))
+    return Photographs(kept_squares(cache, shape), labels)
 
 
 def files(split: str, *, download: bool = True, progress: bool = True) -> list[Path]:
@@ -131,12 +106,3 @@ def files(split: str, *, download: bool = True, progress: bool = True) -> list[P
             advice += f". What is not complete is not touched: move {folder.parent} away to have it downloaded"
         raise ValueError(f"{folder} {found}. {advice}")
     return paths
-
-
-def _open(cache: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The cached images, or None if there are none or not all of them."""
-    try:
-        images = np.load(cache, mmap_mode="c")  # "c": may be written to, but only in memory
-    except (OSError, ValueError, EOFError):
-        return None
-    return images if images.shape == shape and images.dtype == np.uint8 else None

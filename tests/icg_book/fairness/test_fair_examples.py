@@ -12,7 +12,7 @@ from icg.measures import dilate, probabilities
 from icg.shapley import certainty_shap
 from icg_book.fairness import fair_examples
 from icg_book.fairness.fair_examples import METHODS, digits, divide, measured_snacks, paper_input, place, snacks
-from icg_book.fairness.players import Objects
+from icg_book.fairness.players import Objects, objects
 from icg_book.kit import contenders
 from icg_book.scenarios import burnt_snacks, local_minimum
 
@@ -134,6 +134,9 @@ def test_burnt_snacks_of_a_result():
     assert found[0].title.split(", ")[0] == ("one", "two", "three")[kinds.count("dark") - 1] + " dark"
     with pytest.raises(ValueError, match="with examples of Burnt Snacks"):
         measured_snacks({"examples": rows[:2]})
+    # Shares in another order than the picture's objects would be told of the wrong ones.
+    with pytest.raises(ValueError, match=r"expected a result with the players \[{'kind': 'dark', .*got"):
+        measured_snacks({"examples": [row(1, 1, players=Objects(2, 1).players(1)[::-1])]})
 
 
 @pytest.mark.parametrize(
@@ -155,6 +158,6 @@ def test_places_are_thirds_of_the_picture(y, x, words):
 
 def test_objects_of_one_kind_in_one_place_are_counted():
     image = burnt_snacks.examples()["two light, none dark"]
-    names = fair_examples.named(image, fair_examples.players_of(image))[1]
+    names = fair_examples.in_words(image, objects(image)[1])
     assert "first triangle at the right" in names and "second triangle at the right" in names
     assert len(set(names)) == 9

@@ -5,8 +5,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from icg_book.kit.pictures import SIDE, open_picture, prepare, resize
-from icg_book.scenarios.photographs import decode
+from icg_book.kit.pictures import SIDE, keep_squares, kept_squares, open_picture, prepare, resize, square
 
 COLOURS = (3, 32, 32)
 
@@ -108,18 +107,37 @@ def test_it_is_turned_as_its_exif_data_say(tmp_path, orientation):
     assert turned.notes == ["the middle 70 x 70 pixels of 90 x 70"] and turned.shown.shape == (70, 70, 3)
 
 
-@pytest.mark.parametrize("size", [(160, 213), (241, 160), (160, 160)])
+@pytest.mark.parametrize("size", [(160, 213), (241, 160), (160, 160), (1200, 900)])
 def test_a_photograph_becomes_what_the_network_was_evaluated_on(tmp_path, size):
     photo(*size).save(tmp_path / "photo.JPEG")
-    stored = decode(tmp_path / "photo.JPEG")
+    stored = square(tmp_path / "photo.JPEG", SIDE)
     expected = resize(torch.tensor(stored)[None], 128)
     assert torch.equal(values_of(tmp_path / "photo.JPEG", (3, 128, 128)), expected)
+    picture = Image.open(tmp_path / "photo.JPEG")
+    if min(size) == SIDE:  # as all of Imagenette are: its own pixels, none computed
+        left, top = ((length - SIDE) // 2 for length in size)
+        assert np.array_equal(stored, np.asarray(picture.crop((left, top, left + SIDE, top + SIDE))))
 
 
-def test_photographs_of_other_sizes_nearly_so(tmp_path):
-    photo(1200, 900).save(tmp_path / "photo.png")
-    expected = resize(torch.tensor(decode(tmp_path / "photo.png"))[None], 128)
-    assert (values_of(tmp_path / "photo.png", (3, 128, 128)) - expected).abs().mean() < 0.01
+def test_squares_are_kept_as_they_come_and_found_whole_or_not_at_all(tmp_path):
+    squares, file = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3), dtype=np.uint8), tmp_path / "new" / "s.npy"
+    assert kept_squares(file, squares.shape) is None
+
+    def stopped():
+        yield squares[0]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        keep_squares(file, squares.shape, stopped())
+    assert list(file.parent.iterdir()) == []  # nothing of what stopped half-way
+    keep_squares(file, squares.shape, iter(squares))
+    found = kept_squares(file, squares.shape)
+    assert np.array_equal(found.numpy(), squares) and np.array_equal(np.load(file), squares)
+    found.zero_()  # in memory alone
+    assert np.array_equal(kept_squares(file, squares.shape).numpy(), squares)
+    assert kept_squares(file, (2, 4, 4, 3)) is None
+    np.save(file, squares.astype(np.float32))
+    assert kept_squares(file, squares.shape) is None
 
 
 def test_long_pictures_show_their_middle(tmp_path):

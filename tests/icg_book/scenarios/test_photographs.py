@@ -23,10 +23,10 @@ def photographs(name="train"):
 
 @pytest.fixture
 def no_decoding(monkeypatch):
-    def never(path):
+    def never(path, size):
         raise AssertionError(f"decoded {path}")
 
-    return lambda: monkeypatch.setattr(loader, "decode", never)
+    return lambda: monkeypatch.setattr(loader, "square", never)
 
 
 def cached(tmp_path):
@@ -75,15 +75,15 @@ def test_other_photographs_get_another_cache(data, tmp_path):
 
 
 def test_decoding_that_stops_half_way_leaves_nothing(data, tmp_path, monkeypatch):
-    real, calls = loader.decode, []
+    real, calls = loader.square, []
 
-    def stopped(path):
+    def stopped(path, size):
         calls.append(path)
         if len(calls) == 12:
             raise KeyboardInterrupt
-        return real(path)
+        return real(path, size)
 
-    monkeypatch.setattr(loader, "decode", stopped)
+    monkeypatch.setattr(loader, "square", stopped)
     with pytest.raises(KeyboardInterrupt):
         photographs()
     assert cached(tmp_path) == []
@@ -100,8 +100,8 @@ def test_changing_what_was_read_does_not_change_the_cache(data):
 def test_grey_and_transparent_photographs_become_rgb(data, tmp_path):
     Image.new("L", (160, 200), 77).save(tmp_path / "grey.JPEG")
     Image.new("CMYK", (160, 200), (0, 255, 255, 0)).save(tmp_path / "cmyk.JPEG")
-    assert (loader.decode(tmp_path / "grey.JPEG") == 77).all()
-    assert loader.decode(tmp_path / "cmyk.JPEG").shape == (SIDE, SIDE, 3)
+    assert (loader.square(tmp_path / "grey.JPEG", SIDE) == 77).all()
+    assert loader.square(tmp_path / "cmyk.JPEG", SIDE).shape == (SIDE, SIDE, 3)
 
 
 def test_missing_or_incomplete_data_says_how_to_get_it(data, monkeypatch):
