@@ -8,7 +8,7 @@ A page answers to nothing while a task runs in its main thread. Measured is the 
 (the page is there, and then scrolled to it), and while its controls are moved: every control is dragged or pressed by
 mouse, then moved by keys, as `tests/browser/tour.js` finds them; of those that are alike, the first two. The time of a
 task is that for which the thread itself ran (``tdur`` in Chromium's trace), so that other programs of a busy machine
-do not count, times four. Steps are repeated in fresh pages, and the best of the rounds counts for each step; the
+count little, times four. Work that ends by the clock, as some does after 12 ms, counts four times as well. Steps are repeated in fresh pages, and the best of the rounds counts for each step; the
 longest step is shown. The layout shift is the sum of Chromium's ``layout-shift`` entries while the explorable starts.
 """
 
@@ -28,7 +28,7 @@ from icg_book.kit.records import provenance, write_json
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "_build" / "html"
 TOUR = (HERE.parent / "tests" / "browser" / "tour.js").read_text(encoding="utf-8")
-SLOWER, LIMIT = 4, 100  # times; milliseconds of the slower device
+SLOWER, LIMIT = 4, 100  # times; milliseconds
 HEIGHTS = {390: 844}  # of the window, by its width
 # Explorables start when they are seen, some with their page: let them wait until the page is there.
 WAIT = """
