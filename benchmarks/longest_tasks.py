@@ -157,7 +157,9 @@ def main() -> None:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox", "--disable-gpu"])
         for width in options.widths:
-            print(f"\n{'explorable':16s} {width:5d} px  start, move in ms (at most {LIMIT}), layout shift; longest move")
+            print(
+                f"\n{'explorable':16s} {width:5d} px  start, move in ms (at most {LIMIT}), layout shift; longest move"
+            )
             rows = []
             for name in options.names or pages:
                 address = f"http://127.0.0.1:{server.server_port}/{pages[name]}"
@@ -175,7 +177,7 @@ def main() -> None:
                     {"what": f"{name}: move ({step})", "ms": round(move, 1), "target": LIMIT},
                     {"what": f"{name}: layout shift", "ratio": round(shift, 4), "target": None},
                 ]
-            if options.dry or options.names:
+            if options.dry or options.names:  # a part would take the place of the whole
                 continue
             made = provenance("python benchmarks/longest_tasks.py", 0, torch.device("cpu"))
             results[f"longest tasks, {width} px"] = {"rows": rows, **made, "browser": browser.version}

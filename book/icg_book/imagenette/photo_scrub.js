@@ -253,6 +253,7 @@ function build(root, stage, data, colours) {
     await prepared(photographs[0], false);
     await pause();
     choose(0);
+    await Promise.allSettled(Array.from(stage.querySelectorAll("img"), (image) => image.decode())); // as tall as they will be
     (async () => { // the others before they are chosen
       for (const blurred of [true, false]) for (const photo of photographs) await prepared(photo, blurred);
     })();
