@@ -1,6 +1,6 @@
 """Sphinx extension: the front page's playground, and a picture for each chapter that it lists.
 
-``{playground}`` is where the explorable goes. Lists in a container of the class ``icg-cards`` become cards: each item
+``{playground}`` is where the explorable goes; that page alone has `style/front.css`. Lists in a container of the class ``icg-cards`` become cards: each item
 gets the first picture of the chapter that it leads to, as the build has just made it; nothing is drawn or kept twice.
 """
 
@@ -15,6 +15,7 @@ from sphinx.application import Sphinx
 from icg_book.playground.playground import playground
 
 CARDS = "icg-cards"
+PLAYGROUND = 'id="icg-playground-'  # how its explorable begins
 
 
 class Playground(Directive):
@@ -63,8 +64,15 @@ def add_pictures(app: Sphinx, doctree: nodes.document, page: str) -> None:
             text.parent.replace(text, nodes.Text(sentence[:1].upper() + sentence[1:]))
 
 
+def load(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Give the page with the playground its own style."""
+    if PLAYGROUND in (context.get("body") or ""):
+        app.add_css_file("front.css")
+
+
 def setup(app: Sphinx) -> dict:
     """Called by Sphinx."""
     app.add_directive("playground", Playground)
     app.connect("doctree-resolved", add_pictures)
+    app.connect("html-page-context", load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

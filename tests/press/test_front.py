@@ -43,7 +43,8 @@ PNG = base64.b64decode(
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def folder(tmp_path_factory):
+    """A small book, built."""
     folder = tmp_path_factory.mktemp("front")
     (folder / "book").mkdir()
     (folder / "conf.py").write_text(CONFIG)
@@ -57,6 +58,11 @@ def page(tmp_path_factory):
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (folder / "html" / "_images" / "one.png").exists()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(folder):
     return (folder / "html" / "book" / "index.html").read_text("utf-8")
 
 
@@ -87,3 +93,11 @@ def test_other_lists_stay(page):
 def test_the_playground_is_a_whole_explorable(page):
     assert page.count('<div class="icg-x" id="icg-playground-') == 1
     assert 'class="icg-x-static"><img alt="A picture with a dark square' in page
+
+
+def test_only_the_page_with_the_playground_has_its_style(folder):
+    """And no rule of the book looks from a page's whole text for what it holds: an explorable changes it at every move."""
+    pages = {name: (folder / "html" / "book" / f"{name}.html").read_text("utf-8") for name in ("index", "pictures")}
+    assert "_static/front.css" in pages["index"] and "_static/front.css" not in pages["pictures"]
+    rules = re.sub(r"/\*.*?\*/", "", (ROOT / "book" / "style" / "book.css").read_text("utf-8"), flags=re.S)
+    assert re.findall(r"[^\s,{}]*:has\((?!> )", rules) == []

@@ -141,16 +141,27 @@ function build(root, stage, data, colours) {
     update();
   }
 
-  function drawGround() {
-    const c = current(), info = facts(state.key), n = S, signedMap = info.low < -1e-9, top = Math.max(Math.abs(info.low), info.high);
+  // The ground of a function and its colours, kept: so many pixels take long.
+  const grounds = new Map();
+  function groundOf(c) {
+    if (grounds.has(c.key)) return grounds.get(c.key);
+    const info = facts(c.key), n = S, signedMap = info.low < -1e-9, top = Math.max(Math.abs(info.low), info.high);
     const span = top < 1.05 ? 1 : top; // sampled at middles, the top itself is missed by a hair
     // As in the paper: white 0, grey 1. Where there are negative outputs, the book's signed colours, thinned.
     const grade = (v) => signedMap ? colours(Math.round(44 * Math.max(-1, Math.min(1, v / span))))
       : [0, 1, 2].map((i) => Math.round(255 - [112, 106, 100][i] * Math.max(0, Math.min(1, v / span))));
-    const f = FUNCTIONS[state.key].f, cell = (k) => c.low + (c.high - c.low) * (k + 0.5) / n;
-    const sheet = new Float64Array(n * n);
-    for (let y = 0; y < n; y++) for (let x = 0; x < n; x++) sheet[y * n + x] = f(cell(x), cell(n - 1 - y));
-    paint(canvas, n, n, sheet, grade);
+    const f = FUNCTIONS[c.key].f, cells = Float64Array.from({ length: n }, (_, k) => c.low + (c.high - c.low) * (k + 0.5) / n);
+    const image = new ImageData(n, n), pixels = image.data.fill(255);
+    for (let y = 0, at = 0; y < n; y++) for (let x = 0; x < n; x++, at += 4) {
+      pixels.set(grade(f(cells[x], cells[n - 1 - y])), at);
+    }
+    grounds.set(c.key, { image, signedMap, span, grade });
+    return grounds.get(c.key);
+  }
+  function drawGround() {
+    const c = current(), { image, signedMap, span, grade } = groundOf(c);
+    canvas.width = canvas.height = S;
+    canvas.getContext("2d").putImageData(image, 0, 0);
     paint(legend, 101, 1, Array.from({ length: 101 }, (_, i) => (signedMap ? i / 50 - 1 : i / 100) * span), grade);
     low.textContent = number(signedMap ? -span : 0);
     high.textContent = number(Number(span.toPrecision(2)));
@@ -243,6 +254,7 @@ function build(root, stage, data, colours) {
   }
 
   function scales() { // zero is always in sight
+    if (!now) return null;
     const flat = now.ig.gathered.flat(), low = Math.min(0, ...flat), high = Math.max(0, ...flat), pad = (high - low) * 0.07 || 0.5;
     return [[0, 1], [low - pad, high + pad]];
   }
@@ -308,7 +320,20 @@ function build(root, stage, data, colours) {
   }
 
   stepsMenu.fill(STEPS.map((n) => (n === 30000 ? "30\u00a0000" : String(n))), STEPS.length - 1);
-  drawGround();
-  update();
   root.__explorable = { state, choose, move, walk, now: () => now };
+  // A little at a time; the other functions before they are chosen.
+  async function prepare(c) {
+    facts(c.key);
+    await pause();
+    groundOf(c);
+    await pause();
+  }
+  return (async () => {
+    await pause();
+    await prepare(current());
+    drawGround();
+    await pause();
+    update();
+    data.landscapes.reduce((before, c) => before.then(() => prepare(c)), pause());
+  })();
 }

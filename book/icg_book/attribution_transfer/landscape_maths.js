@@ -45,11 +45,11 @@ function landscapeMaths(data) {
   // of all gains and of all losses on the way.
   function integrate(key, b, x, n) {
     const grad = FUNCTIONS[key].grad, every = n / Math.min(n, 300);
-    const credit = [0, 0], gains = [0, 0], losses = [0, 0], gathered = [[0, 0]];
+    const credit = [0, 0], gains = [0, 0], losses = [0, 0], gathered = [[0, 0]], way = [x[0] - b[0], x[1] - b[1]];
     for (let k = 0; k < n; k++) {
-      const d = grad(...at(b, x, (k + 0.5) / n));
+      const alpha = (k + 0.5) / n, d = grad(b[0] + alpha * way[0], b[1] + alpha * way[1]);
       for (let i = 0; i < 2; i++) {
-        const step = (x[i] - b[i]) * d[i] / n;
+        const step = way[i] * d[i] / n;
         credit[i] += step;
         if (step > 0) gains[i] += step; else losses[i] -= step;
       }

@@ -213,5 +213,5 @@ function build(root, stage, data, colours) {
   }
 
   root.__explorable = { state, probabilities, curves, choose, take };
-  choose(0);
+  return pause().then(() => choose(0));
 }

@@ -156,6 +156,6 @@ function build(root, stage, data, colours) {
   markBox.checked = true;
   // Start part of the way along: at the very start there is nothing to see yet.
   state.step = Math.round(0.5 * last());
-  choose(0);
   root.__explorable = { cases, arrays, state, go, choose, playing: play.playing };
+  return pause().then(() => choose(0));
 }

@@ -30,6 +30,12 @@ function build(root, stage, data, colours) {
     if (curve.length < grid.length) timer = setTimeout(grow);
   }
   let timer = null;
+  let last = ""; // what was asked last is still there
+  function answerAt(...question) {
+    if (String(question) === last) return state.atC;
+    last = String(question);
+    return at(...question);
+  }
 
   // ---- controls
 
@@ -88,19 +94,21 @@ function build(root, stage, data, colours) {
   }
   function set(change) {
     Object.assign(state, change);
+    for (const step of STEPS) step();
+  }
+  const STEPS = [compute, fillMenus, draw, () => setC(state.c), () => { clearTimeout(timer); timer = setTimeout(grow); }];
+  function compute() {
+    state.damaged = damage(state);
+    state.says = predict(state.network, state.damaged.values, state.damaged.certainty);
+  }
+  function fillMenus() {
     pictureMenu.fill(shown.map((label) => classes[label]), shown.indexOf(pictures[state.picture].label));
     kindMenu.fill(KINDS.map((k) => k.name), KINDS.findIndex((k) => k.key === state.kind));
     sourceMenu.fill(SOURCES.map((k) => k.name), SOURCES.findIndex((k) => k.key === state.source));
-    state.damaged = damage(state);
-    state.says = predict(state.network, state.damaged.values, state.damaged.certainty);
-    draw();
-    setC(state.c);
-    clearTimeout(timer);
-    timer = setTimeout(grow);
   }
   function setC(c) {
     state.c = Math.min(1, Math.max(0, Math.round(100 * c) / 100));
-    state.atC = at(state.network, state.picture, state.c);
+    state.atC = answerAt(state.network, state.picture, state.c);
     cInput.value = state.c;
     cInput.style.setProperty("--done", 100 * state.c + "%");
     const words = classes.map((name, k) => name + " " + number(state.atC[k], 2));
@@ -249,6 +257,6 @@ function build(root, stage, data, colours) {
   root.__explorable = { state, pictures, damage, extentsOf, set, curveOf };
   return (async () => { // first what takes long, a little at a time
     for (const { key } of KINDS) while (extentsOf(key, performance.now() + 8).length < inputs) await pause();
-    set({});
+    for (const step of STEPS) { await pause(); step(); }
   })();
 }

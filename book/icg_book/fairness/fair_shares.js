@@ -6,7 +6,9 @@ function build(root, stage, data, colours) {
   const SIGNS = ["M-4 -4H4V4H-4Z", "M0 -5.5L5.5 0L0 5.5L-5.5 0Z", "M0 -5L5 4.2H-5Z", "M-4.7 0a4.7 4.7 0 1 0 9.4 0a4.7 4.7 0 1 0 -9.4 0Z",
     "M-1.7 -5H1.7V-1.7H5V1.7H1.7V5H-1.7V1.7H-5V-1.7H-1.7Z", "M0 5L5 -4.2H-5Z", "M-5 -3H5V3H-5Z", "M-3 -5H3V5H-3Z"];
   const QUICK = 12; // milliseconds of asking the network at a time
-  const live = data.live, maths = liveMaths(live), LIVE = data.examples.length;
+  const live = data.live, LIVE = data.examples.length;
+  let opened = null; // the network for the reader's own picture: a while after the start, or when it is asked
+  const maths = () => (opened = opened || liveMaths(live));
   const drawn = unpack(live.glyphs, live.labels.length * live.size ** 2);
 
   const pictures = data.examples.map((e) => {
@@ -88,13 +90,15 @@ function build(root, stage, data, colours) {
   // ---- choosing
 
   function choose(k) {
+    setPictureOf(k);
+    show();
+  }
+  function setPictureOf(k) {
     const e = pictures[k];
     state.picture = k;
     if (!has(e, state.method)) state.method = data.methods.findIndex((m) => m.name === "ICG");
     state.player = e.fair ? widest(e) : Math.min(state.player, e.names.length - 1);
-    if (!e.values) { start(0); return; }
-    setPicture();
-    show();
+    if (e.values) setPicture(); else start(0);
   }
   function set(choice) {
     Object.assign(state, choice);
@@ -185,7 +189,7 @@ function build(root, stage, data, colours) {
     edited();
   }
   function edited() {
-    own.job = maths.divide(own.values);
+    own.job = maths().divide(own.values);
     clearTimeout(timer);
     paint(view.canvas, own.width, own.height, own.values, shade);
     show();
@@ -324,5 +328,11 @@ function build(root, stage, data, colours) {
   }
 
   root.__explorable = { state, pictures, set, choose, own, ready: () => !own.job || own.job.done };
-  choose(0);
+  return (async () => { // a little at a time
+    await pause();
+    setPictureOf(0);
+    await pause();
+    show();
+    pause().then(maths);
+  })();
 }

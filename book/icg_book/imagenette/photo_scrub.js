@@ -69,16 +69,19 @@ function build(root, stage, data, colours) {
   }
   // One scale for the whole way, so that the map is seen to grow. One pixel in 200 would wash out the rest.
   function limit(photo, blurred) {
-    if (photo.limits[blurred] === undefined) {
-      const last = photo.certainty.length - 1, values = [];
-      for (let k = 1; k <= last; k += Math.max(1, Math.floor(last / 6))) values.push(k);
-      values[values.length - 1] = last;
-      photo.limits[blurred] = Math.max(1e-9, ...values.map((k) => {
-        const sizes = Float64Array.from(blurred ? blur(photo, frames(photo)(k)) : frames(photo)(k), Math.abs).sort();
-        return sizes[Math.min(sizes.length - 1, Math.floor(0.995 * sizes.length))];
-      }));
-    }
+    for (const work of limiting(photo, blurred)) work();
     return photo.limits[blurred];
+  }
+  function limiting(photo, blurred) { // what is to be done for it, piece by piece
+    if (photo.limits[blurred] !== undefined) return [];
+    const last = photo.certainty.length - 1, values = [], found = [1e-9];
+    for (let k = 1; k <= last; k += Math.max(1, Math.floor(last / 6))) values.push(k);
+    values[values.length - 1] = last;
+    const pieces = values.map((k) => () => {
+      const sizes = Float64Array.from(blurred ? blur(photo, frames(photo)(k)) : frames(photo)(k), Math.abs).sort();
+      found.push(sizes[Math.min(sizes.length - 1, Math.floor(0.995 * sizes.length))]);
+    });
+    return [() => frames(photo), ...pieces, () => { photo.limits[blurred] = Math.max(...found); }];
   }
   function mapAt(photo, certainty, blurred) {
     const values = between(photo, certainty, frames(photo));
@@ -239,9 +242,20 @@ function build(root, stage, data, colours) {
 
   state.certainty = photographs[0].half;
   behind.set(0);
-  choose(0);
   root.__explorable = {
     state, go, numbersAt: (index, c) => numbersAt(photographs[index], c),
     mapAt: (index, c, blurred) => Array.from(mapAt(photographs[index], c, blurred), (v) => v * photographs[index].scale / 127),
   };
+  async function prepared(photo, blurred) { // a little at a time
+    for (const work of limiting(photo, blurred)) { await pause(); work(); }
+  }
+  return (async () => {
+    await prepared(photographs[0], false);
+    await pause();
+    choose(0);
+    await Promise.allSettled(Array.from(stage.querySelectorAll("img"), (image) => image.decode())); // as tall as they will be
+    (async () => { // the others before they are chosen
+      for (const blurred of [true, false]) for (const photo of photographs) await prepared(photo, blurred);
+    })();
+  })();
 }

@@ -121,7 +121,7 @@ function build(root, stage, data, colours) {
     ...data.rules.map((r, i) => el("label", {}, radios[i], el("span", {}, swatch(i), r.label))));
 
   const path = chart({ left: 46, right: 22, top: 166, bottom: 44, height: 352, class: "icg-x-chart icg-x-steps-path", role: "img", "aria-hidden": null }, {
-    scales: () => [[0, 1], around([...found.at.map(found.f.slope), 0, ...found.heights])], draw: drawPath,
+    scales: () => found && [[0, 1], around([...found.at.map(found.f.slope), 0, ...found.heights])], draw: drawPath,
   });
   const race = chart({ left: 50, right: 12, top: 24, bottom: 44, class: "icg-x-chart icg-x-steps-race", role: "img", "aria-hidden": null }, {
     scales: raceScales, draw: drawRace, pick: (x) => set({ n: Math.round(Math.pow(2, x)) }),
@@ -197,6 +197,7 @@ function build(root, stage, data, colours) {
   const few = range(data.largest).map((k) => k + 1).filter((n) => n < 5 || [2, 3].some((m) => Number.isInteger(Math.log2(n / m))));
   const exponent = (gap) => Math.log10(Math.max(gap, tinyGap));
   function raceScales() { // of the logarithms
+    if (!found) return null;
     const all = gaps(found.f).flat().map((p) => Math.log10(p[1]));
     const low = Math.floor(Math.min(...all) + 1e-9), high = Math.ceil(Math.max(...all) - 1e-9);
     return [[0, Math.log2(data.largest)], high - low < 2 ? [low - 1, high + 1] : [low, high]];
@@ -235,9 +236,9 @@ function build(root, stage, data, colours) {
     hint.textContent = f.hint;
     spoken.say(data.rules[state.rule].label + " rule, " + state.n + (state.n > 1 ? " steps" : " step") + ": gap " + gap + verdict);
   }
-  set({});
   root.__explorable = {
     state, set,
     measure: (name, rule, n) => measure(functions[key(functions, name)], rule, n),
   };
+  return pause().then(() => set({}));
 }

@@ -215,25 +215,37 @@ function build(root, stage, data, colours) {
 
   // ---- drawing and computing: once a frame at most, and better and better while nothing changes
 
-  let waiting = 0;
+  let waiting = false, changed = false;
   function update() {
-    state.job = null;
-    if (!waiting) waiting = requestAnimationFrame(compute);
+    changed = true;
+    goOn();
   }
-  function compute() {
-    waiting = 0;
-    const begin = performance.now(), fresh = !state.job;
-    if (fresh) {
-      state.picture = rasterise(state.strokes);
-      state.p = read(state.picture.values);
-      state.best = state.p.indexOf(Math.max(...state.p));
-      if (state.follow || state.target === null) state.target = state.best;
-      state.job = attribute(state.picture.values, state.method, state.target);
-    }
-    state.job.refine(begin + QUICK);
+  function goOn() {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(() => {
+      const begin = performance.now(), fresh = changed;
+      if (fresh) { look(); explain(); }
+      state.job.refine(begin + QUICK);
+      if (fresh) state.ms = performance.now() - begin;
+      requestAnimationFrame(() => drawn(fresh)); // in a task of its own
+    });
+  }
+  function look() {
+    changed = false;
+    state.picture = rasterise(state.strokes);
+    state.p = read(state.picture.values);
+    state.best = state.p.indexOf(Math.max(...state.p));
+    if (state.follow || state.target === null) state.target = state.best;
+  }
+  function explain() {
+    const { method, target } = state;
+    state.job = Object.assign(attribute(state.picture.values, method, target), { method, target });
+  }
+  function drawn(fresh) {
     show(fresh);
-    if (fresh) state.ms = performance.now() - begin;
-    if (!state.job.done) waiting = requestAnimationFrame(compute);
+    waiting = false;
+    if (changed || !state.job.done) goOn();
   }
 
   function strokesOn(context, strokes, width) {
@@ -249,12 +261,13 @@ function build(root, stage, data, colours) {
   const percent = (p) => (p > 0.9995 ? ">99.9" : p >= 0.005 ? number(100 * p, p > 0.0995 && p < 0.9 ? 0 : 1) : "");
 
   function show(fresh) {
-    const { job, picture, p, best, target, method } = state, blank = !state.strokes.length;
+    const { job, picture, p, best } = state, blank = !state.strokes.length;
     eraser.setAttribute("aria-pressed", String(state.eraser));
     undo.disabled = !history.length;
     clear.disabled = replay.disabled = blank;
     showPen();
     if (!job) return;
+    const { method, target } = job;
     const context = pad.canvas.getContext("2d");
     if (fresh !== false) {
       context.clearRect(0, 0, FINE * n, FINE * n);
@@ -319,9 +332,11 @@ function build(root, stage, data, colours) {
   }
 
   root.__explorable = { state, set, ready: () => !waiting && !state.playing && state.job !== null && state.job.done };
-  update();
-  return pause().then(() => { // by then the page is built, and may draw it
-    cancelAnimationFrame(waiting);
-    compute();
-  });
+  return (async () => { // a little at a time
+    waiting = true;
+    for (const work of [look, explain, () => state.job.refine(performance.now() + QUICK), () => drawn(true)]) {
+      await pause();
+      work();
+    }
+  })();
 }

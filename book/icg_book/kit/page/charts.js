@@ -32,20 +32,25 @@ function plotted({ left, right, top, bottom }, [from, to], [low, high]) {
 
 // A chart that is drawn again when its width changes, with margins and a height in pixels (else the style sheet's) and more
 // attributes. `scales()` gives the ranges of x and y, or null as long as there is nothing to draw; `draw(plot)` gives what is
-// drawn; `pick(x)` is called where it is pressed or dragged.
+// drawn; `pick(x)` is called where it is pressed or dragged. How large it is, the browser says when it has laid out the page:
+// to ask for it while the page is changed would lay out all of it, once for every chart.
 function chart({ left, right, top, bottom, height, ...attributes }, { scales, draw, pick }) {
   const ground = svg("g", { "aria-hidden": "true" });
   const node = svg("svg", { class: "icg-x-chart", "aria-hidden": "true", height: height || null, ...attributes }, ground);
   const self = { node, plot: null, draw: redraw };
+  let width = 0, tall = 0;
+  function resized() {
+    [width, tall] = [node.clientWidth, height || node.clientHeight];
+    redraw();
+  }
   function redraw() {
-    const width = node.clientWidth, tall = height || node.clientHeight, ranges = width < 80 ? null : scales();
+    const ranges = width < 80 ? null : scales();
     if (!ranges) return;
     node.setAttribute("viewBox", "0 0 " + width + " " + tall);
     self.plot = plotted({ left, right: width - right, top, bottom: tall - bottom }, ...ranges);
     ground.replaceChildren(...draw(self.plot).filter(Boolean));
   }
-  if (pick) draggable(node, (share) => { if (self.plot) pick(self.plot.inside(share * node.clientWidth)); });
-  if (window.ResizeObserver) new ResizeObserver(redraw).observe(node);
-  else window.addEventListener("resize", redraw);
+  if (pick) draggable(node, (share) => { if (self.plot) pick(self.plot.inside(share * width)); });
+  new ResizeObserver(resized).observe(node);
   return self;
 }

@@ -18,8 +18,10 @@ function svg(tag, attributes, ...children) { return make("http://www.w3.org/2000
 function menu(label, choose) {
   const select = el("select", { onchange: () => choose(select.selectedIndex) });
   const box = el("label", { class: "icg-x-field" }, el("span", {}, label), select);
+  let filled = null;
   box.fill = (names, index) => {
-    select.replaceChildren(...names.map((name) => el("option", {}, name)));
+    if (String(names) !== filled) select.replaceChildren(...names.map((name) => el("option", {}, name)));
+    filled = String(names);
     select.selectedIndex = index;
   };
   return box;
@@ -160,6 +162,20 @@ function whenNear(root, start) {
   observer.observe(root);
 }
 
+// A shorter sentence leaves its place free, as long as the stage is as wide: else all of the page below would move, by hand
+// after hand, which is hard to read and takes long.
+function steady(stage) {
+  let width = 0;
+  new ResizeObserver(([{ contentRect: now }]) => {
+    if (now.width === width) { stage.style.minHeight = now.height + "px"; return; }
+    width = now.width;
+    requestAnimationFrame(() => {
+      stage.style.minHeight = "";
+      stage.style.minHeight = stage.offsetHeight + "px";
+    });
+  }).observe(stage);
+}
+
 // Let the page do what else is waiting.
 function pause() { return new Promise((go) => { setTimeout(go); }); }
 
@@ -197,6 +213,7 @@ function mount(id, build) {
       const shown = build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
       if (shown instanceof Promise) await shown;
       root.dataset.state = "ready"; // hides the static picture
+      steady(stage);
     } catch (error) {
       root.dataset.state = "failed"; // the static picture stays
       stage.remove();
