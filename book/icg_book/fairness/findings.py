@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 from icg_book.kit.ledger import rows
 
+OUTPUTS = ("probability", "logit")
+
 NETWORK = {  # of each scenario, the one that its chapter runs on
     "Burnt Snacks": "burnt-snacks",
     "Local Minimum": "local-minimum",
@@ -289,12 +291,12 @@ def on_gains(result: dict, output: str = "probability") -> str:
         if {"ICG", "block-wise"} <= set(own):
             path[name] = nearer(own["block-wise"]["distance"], own["ICG"]["distance"])
         for network in networks(result, name):
-            before = network.removesuffix("-blocks")  # the weights that it was trained on from
-            if before != network:
+            before = network.removesuffix("-blocks").removesuffix("-small")  # the weights that it was trained on from
+            if before != network and network.endswith("-blocks"):
                 was, now = (ledger(result, name, network=one, output=output) for one in (before, network))
                 for method, found in training.items():
                     if method in was and method in now:
-                        found[before] = nearer(now[method]["distance"], was[method]["distance"])
+                        found[network] = nearer(now[method]["distance"], was[method]["distance"])
     lines = [f"Blocks in the path, block-wise after ICG: {_sides(path)}"]
     if path.get("Local Minimum") == -1:
         lines.append(
@@ -303,6 +305,28 @@ def on_gains(result: dict, output: str = "probability") -> str:
         )
     lines += [f"Blocks in the training, {method}: {_sides(found)}" for method, found in training.items()]
     return "\n".join(map(say, lines))
+
+
+def on_the_gate(result: dict) -> str:
+    """Two networks of photographs that were trained on blocks from the same weights: one has a gate, one has none."""
+    gated, open_ = (
+        {
+            output: ledger(result, "Imagenette", network=f"imagenette-resnet18-{name}", output=output)
+            for output in OUTPUTS
+        }
+        for name in ("blocks", "small-blocks")
+    )
+    lines = []
+    for output in OUTPUTS:
+        for method in ("ICG", "block-wise"):
+            without, with_it = (rows[output].get(method, {}).get("distance") for rows in (open_, gated))
+            if known(without) and known(with_it):
+                verdict = {1: "Fairer without.", -1: "Fairer with it.", 0: "That can't be told apart."}
+                lines.append(
+                    f"{method}, {output}: without a gate {number(without)}, with it {number(with_it)}. "
+                    + verdict[nearer(without, with_it)]
+                )
+    return "\n".join(map(say, lines)) or "Not measured yet."
 
 
 def _sides(found: dict[str, int]) -> str:
@@ -316,7 +340,7 @@ def not_fairest(result: dict) -> str:
     lines, asked = [], 0
     for name in scenarios(result):
         for network in networks(result, name):
-            for output in ("probability", "logit"):
+            for output in OUTPUTS:
                 rows = ledger(result, name, network=network, output=output)
                 for measure in ("distance", "correlation"):
                     if not known(rows.get("ICG", {}).get(measure)):

@@ -97,6 +97,7 @@ CASES = (
     Case("space", "mnist-in-space", 60),
     Case("imagenette", "imagenette-resnet18", 100, curves=15, methods=PHOTOS),
     Case("imagenette", "imagenette-resnet18-blocks", 100, methods=PHOTOS),
+    Case("imagenette", "imagenette-resnet18-small-blocks", 40, methods=("EG", "ICG", "random-path", "block-wise")),
     Case("imagenette", "imagenette-resnet50", 30, methods=PHOTOS),
 )
 

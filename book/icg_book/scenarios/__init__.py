@@ -29,6 +29,7 @@ TRAINED = {
     "imagenette-resnet18": "imagenette",
     "imagenette-resnet18-plain": "imagenette",
     "imagenette-resnet18-blocks": "imagenette",
+    "imagenette-resnet18-small-blocks": "imagenette",
     "imagenette-vit": "imagenette",
 }
 

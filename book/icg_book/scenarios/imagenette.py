@@ -43,7 +43,8 @@ class PhotoRecipe(Recipe):
         least_crop: smallest random crop, as a share of the stored square's area.
         colour: largest change of brightness, contrast and saturation, as a factor.
         smoothing: of the labels, towards the class frequencies.
-        damaged, blocks, absent, whole: shares of a batch, see :func:`icg.damage.certainty_batch`.
+        damaged, blocks, absent, whole, least: shares of a batch, and the fewest blocks along an axis, see
+            :func:`icg.damage.certainty_batch`.
         grow: share of the steps, from the start, in which damage grows from nothing to those shares.
         gated: of :class:`icg.resnet.CertaintyResNet`.
         start: name of the shipped weights that the first stage begins with; an untrained network if None.
@@ -62,6 +63,7 @@ class PhotoRecipe(Recipe):
     blocks: float = 0.2
     absent: float = 0.05
     whole: float = 0.5
+    least: int = 1
     grow: float = 0.05
     gated: bool = False
     start: str | None = None
@@ -123,6 +125,10 @@ _SMALL_BLOCKS = replace(
     teacher="imagenette-resnet18-plain",
     seed=2,
 )
+# The same without the gate, and with small blocks only, as on Burnt Snacks: is it the blocks, or the gate?
+_SMALL_OPEN = replace(
+    _SMALL_BLOCKS, sizes=((0.0, 128),), steps=epochs(9, 64), lr=8e-4, whole=0.0, least=4, gated=False, seed=3
+)
 # A small transformer, about an hour of one thread. The plain ResNet teaches it: transformers learn slowly from so few
 # photographs.
 _VIT = replace(
@@ -147,6 +153,7 @@ RECIPES = {
     "imagenette-resnet18": (_SMALL, _SMALL_SECOND),
     "imagenette-resnet18-plain": (replace(_SMALL, damaged=0.0, blocks=0.0, absent=0.0),),
     "imagenette-resnet18-blocks": (_SMALL_BLOCKS,),
+    "imagenette-resnet18-small-blocks": (_SMALL_OPEN,),
     "imagenette-vit": (_VIT,),
 }
 # Where there is no GPU: as many epochs as the small network gets at first, and then 16 more at a fresh learning rate on
@@ -312,6 +319,7 @@ def training_batches(
             damaged=recipe.damaged * grown,
             blocks=recipe.blocks * grown,
             whole=recipe.whole,
+            least=recipe.least,
             absent=recipe.absent * grown,
             prior=prior,
             generator=generator,

@@ -241,7 +241,7 @@ BLOCKS = replace(RECIPE, steps=8_000, lr=1e-3, seed=1)
 def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """As :func:`training_batch`, for the second stage of the network that learns from blocks."""
     data = draw(BLOCKS.batch_size, generator=generator)
-    shares = {"damaged": 0.15, "blocks": 0.5, "whole": 0.2, "absent": 0.06}
+    shares = {"damaged": 0.15, "blocks": 0.5, "whole": 0.0, "least": 4, "absent": 0.06}
     return certainty_batch(data.images, data.labels, prior=PRIOR, generator=generator, **shares)
 
 

@@ -122,9 +122,20 @@ def test_gains_by_path_and_by_training():
     lines = findings.on_gains(result).split("\nBlocks")
     assert flat(lines[0]) == "Blocks in the path, block-wise after ICG: fairer on Burnt Snacks and MNIST."
     assert flat(lines[1]) == (
-        "in the training, ICG: fairer on burnt-snacks-equivariant and mnist; less fair on burnt-snacks."
+        "in the training, ICG: fairer on burnt-snacks-equivariant-blocks and mnist-blocks; "
+        "less fair on burnt-snacks-blocks."
     )
-    assert flat(lines[2]) == "in the training, block-wise: fairer on none; can't be told on mnist."
+    assert flat(lines[2]) == "in the training, block-wise: fairer on none; can't be told on mnist-blocks."
+
+
+def test_the_gate_is_held_against_the_network_without_one():
+    result = made()
+    assert findings.on_the_gate(result) == "Not measured yet."
+    for network, distance in {"blocks": 0.9, "small-blocks": 0.7}.items():
+        result["rows"].append(row("Imagenette", "ICG", distance, network=f"imagenette-resnet18-{network}"))
+    assert flat(findings.on_the_gate(result)) == (
+        "ICG, probability: without a gate 0.70 [0.69, 0.71], with it 0.90 [0.89, 0.91]. Fairer without."
+    )
 
 
 def test_luck_is_blamed_only_where_it_did_harm():
