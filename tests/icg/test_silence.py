@@ -729,6 +729,10 @@ def test_or_it_is_said(name):
     assert plain[:, 1].any()
     with pytest.raises(ValueError, match="certainty_aware = True"):
         icg.certainty_shap(Aware(), join(X), certainty_aware=False)
+    plain = nn.Sequential(nn.Flatten(), mlp(8))  # would take certainty for one channel more
+    for method in (icg.certainty_shap, icg.integrated_certainty_gradients):
+        with pytest.raises(ValueError, match="certainty_aware = True, got Sequential without it"):
+            method(plain, join(X))
 
 
 def test_a_model_around_a_certainty_aware_one_is_none():
