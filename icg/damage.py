@@ -295,7 +295,7 @@ def certainty_batch(
 def meaningless(values: Tensor, *, generator: torch.Generator) -> Tensor:
     """Values for absent inputs, a quarter each: the image itself, noise, one grey level, two levels at random."""
     shape = (len(values), *[1] * (values.ndim - 1))
-    kind = torch.randint(4, shape, generator=generator, device=generator.device).to(values.device)
+    kind = torch.randint(4, shape, generator=generator, device=_device(generator, values)).to(values.device)
     share, low, high = (_rand(shape, values, generator) for _ in range(3))
     noise = uniform_noise(values, generator=generator)
     two_levels = torch.where(noise < share, low, high)

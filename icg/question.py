@@ -63,7 +63,7 @@ class Objective:
             value = own.double()
             if others is not None:
                 s = (own - others).double()
-                sound = (own + others.clamp(min=0)).double()  # infinite or NaN if one that counts is
+                sound = own + others.clamp(min=0)  # infinite or NaN if one that counts is
                 value = s.sigmoid() if self.output == "probability" else nn.functional.logsigmoid(s)
                 value = torch.add(value, sound, alpha=0)
             columns.append(value)
@@ -433,7 +433,7 @@ PROBABILITIES = (
 
 def _apart(a: Tensor, b: Tensor) -> Tensor:
     """Largest difference; infinities that are equal don't differ."""
-    return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b.double()).abs()).max()
+    return torch.where((a == b) | (a.isnan() & b.isnan()), 0, (a.double() - b).abs()).max()
 
 
 def _brief(row: Tensor) -> str:

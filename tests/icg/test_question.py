@@ -171,6 +171,11 @@ def test_batches_keep_rows_and_places_together():
         (lambda x: x.sum(), None, r"for 3 inputs, got \(\)"),
         (lambda x: (x > 0).long(), None, "got .* of torch.int64"),
         (lambda x: [x], None, "expected the model to return a tensor of logits, got list"),
+        (  # also where it has to be asked again, with a graph
+            lambda x: [torch.autograd.grad(x.sum(), x)[0]],
+            None,
+            "expected the model to return a tensor of logits, got list",
+        ),
         ("net", None, "expected a callable model, got str"),
     ],
 )

@@ -396,7 +396,7 @@ def test_rounding_that_depends_on_the_company_is_none_in_low_precision_alone():
     """One step of bf16, as from scales that kernels choose for a batch; in float32 the same is no rounding."""
 
     def model(x):
-        return x.sum(1) * (1 + 0.004 * x.mean())
+        return x.sum(1) * (1 + 0.02 * x.mean())
 
     x = 1 + rand(3, 64)
     with pytest.raises(ValueError, match="depends on the rest"):
@@ -729,6 +729,10 @@ def test_or_it_is_said(name):
     assert plain[:, 1].any()
     with pytest.raises(ValueError, match="certainty_aware = True"):
         icg.certainty_shap(Aware(), join(X), certainty_aware=False)
+    plain = nn.Sequential(nn.Flatten(), mlp(8))  # would take certainty for one channel more
+    for method in (icg.certainty_shap, icg.integrated_certainty_gradients):
+        with pytest.raises(ValueError, match="certainty_aware = True, got Sequential without it"):
+            method(plain, join(X))
 
 
 def test_a_model_around_a_certainty_aware_one_is_none():
