@@ -8,8 +8,9 @@ A page answers to nothing while a task runs in its main thread. Measured is the 
 (the page is there, and then scrolled to it), and while its controls are moved: every control is dragged or pressed by
 mouse, then moved by keys, as `tests/browser/tour.js` finds them; of those that are alike, the first two. The time of a
 task is that for which the thread itself ran (``tdur`` in Chromium's trace), so that other programs of a busy machine
-count little, times four. Work that ends by the clock, as some does after 12 ms, counts four times as well. Steps are repeated in fresh pages, and the best of the rounds counts for each step; the
-longest step is shown. The layout shift is the sum of Chromium's ``layout-shift`` entries while the explorable starts.
+count little, times four. Work that ends by the clock, as some does after 12 ms, counts four times as well. Steps are
+repeated in fresh pages, and the best of the rounds counts for each step; the longest step is shown. The layout shift is
+the sum of Chromium's ``layout-shift`` entries while the explorable starts.
 """
 
 import argparse
@@ -34,7 +35,9 @@ HEIGHTS = {390: 844}  # of the window, by its width
 WAIT = """
 window.__begin = [];
 window.IntersectionObserver = class extends IntersectionObserver {
-  observe(node) { if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node); }
+  observe(node) {
+    if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node);
+  }
 };
 window.__shift = 0;
 new PerformanceObserver((list) => {
@@ -77,9 +80,9 @@ def moves(page, kind: str):
         yield "mouse", drag
     if page.evaluate("() => __tour.focus()"):
         keys = {
-            "select": ["ArrowDown", "ArrowUp", "ArrowUp"], "button": ["Enter"], "check": ["Space"], "radio": ["ArrowDown"],
-            "number": ["0", ".", "3", "Enter"], "range": ["Home", "ArrowRight", "ArrowRight", "End", "ArrowLeft"],
-            "pad": ["Space", "ArrowRight", "ArrowDown", "Space"],
+            "select": ["ArrowDown", "ArrowUp", "ArrowUp"], "button": ["Enter"], "check": ["Space"],
+            "range": ["Home", "ArrowRight", "ArrowRight", "End", "ArrowLeft"], "radio": ["ArrowDown"],
+            "pad": ["Space", "ArrowRight", "ArrowDown", "Space"], "number": ["0", ".", "3", "Enter"],
         }  # fmt: skip
         yield "keys", lambda: [page.keyboard.press(key) for key in keys.get(kind, ["ArrowLeft", "ArrowDown"])]
 

@@ -1,7 +1,8 @@
 """Sphinx extension: the front page's playground, and a picture for each chapter that it lists.
 
-``{playground}`` is where the explorable goes; that page alone has `style/front.css`. Lists in a container of the class ``icg-cards`` become cards: each item
-gets the first picture of the chapter that it leads to, as the build has just made it; nothing is drawn or kept twice.
+``{playground}`` is where the explorable goes; that page alone has `style/front.css`. Lists in a container of the class
+``icg-cards`` become cards: each item gets the first picture of the chapter that it leads to, as the build has just made
+it; nothing is drawn or kept twice.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The built book: the place that is kept free for an explorable is the one that it takes, so that its page stays still."""
+"""The built book: the place that is kept free for an explorable is the one that it takes; so its page stays still."""
 
 from pathlib import Path
 
@@ -12,7 +12,9 @@ TALL = "() => document.querySelector('.icg-x').getBoundingClientRect().height"
 WAIT = """
 window.__begin = [];
 window.IntersectionObserver = class extends IntersectionObserver {
-  observe(node) { if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node); }
+  observe(node) {
+    if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node);
+  }
 };
 """
 

@@ -96,7 +96,7 @@ def test_the_playground_is_a_whole_explorable(page):
 
 
 def test_only_the_page_with_the_playground_has_its_style(folder):
-    """And no rule of the book looks from a page's whole text for what it holds: an explorable changes it at every move."""
+    """And no rule looks through a page's whole text for what it holds: an explorable changes that at every move."""
     pages = {name: (folder / "html" / "book" / f"{name}.html").read_text("utf-8") for name in ("index", "pictures")}
     assert "_static/front.css" in pages["index"] and "_static/front.css" not in pages["pictures"]
     rules = re.sub(r"/\*.*?\*/", "", (ROOT / "book" / "style" / "book.css").read_text("utf-8"), flags=re.S)

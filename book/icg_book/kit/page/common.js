@@ -179,6 +179,11 @@ function steady(stage) {
 // Let the page do what else is waiting.
 function pause() { return new Promise((go) => { setTimeout(go); }); }
 
+// Let the page lay out what it has, in a task of its own; a page that is not seen does not.
+function laidOut() {
+  return new Promise((go) => { requestAnimationFrame(() => setTimeout(go)); setTimeout(go, 100); });
+}
+
 // What Python sends: in the page, or in a file beside it that the book's build made of much (press/slim.py).
 async function payloadOf(root) {
   const node = root.querySelector('script[type="application/json"]'), file = node.dataset.file;
@@ -212,6 +217,7 @@ function mount(id, build) {
       await pause(); // one long task less
       const shown = build(root, stage, payload.data, signedColours(base64Bytes(payload.lut)));
       if (shown instanceof Promise) await shown;
+      await laidOut();
       root.dataset.state = "ready"; // hides the static picture
       steady(stage);
     } catch (error) {
