@@ -240,5 +240,10 @@ function build(root, stage, data, colours) {
     state, set,
     measure: (name, rule, n) => measure(functions[key(functions, name)], rule, n),
   };
-  return pause().then(() => set({}));
+  return (async () => { // a little at a time
+    await pause();
+    gaps(functions[state.f]);
+    await pause();
+    set({});
+  })();
 }
