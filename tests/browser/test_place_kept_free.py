@@ -26,7 +26,6 @@ def test_the_page_stays_where_it_is(browser, book_url, path):
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{book_url}/book/{path}")
-        page.wait_for_load_state("networkidle")
         page.wait_for_function("window.__begin.length > 0")
         assert page.locator(".icg-x").get_attribute("data-state") == "waiting"
         kept = page.evaluate(TALL)
