@@ -40,7 +40,7 @@ SET = "dark square"  # of Burnt Snacks: the class in which there is something to
 
 def say(text) -> str:
     """A sentence in lines that fit the page."""
-    return textwrap.fill(str(text), 72, subsequent_indent="    ")
+    return textwrap.fill(str(text), 72, subsequent_indent="    ", break_on_hyphens=False)
 
 
 def scenarios(result: dict) -> list[str]:
