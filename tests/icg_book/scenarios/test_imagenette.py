@@ -214,7 +214,8 @@ def test_recipes_have_the_papers_front_and_begin_small():
             assert sizes == sorted(sizes) and sizes[-1] <= SIDE
             assert recipe.damaged + recipe.blocks + recipe.absent < 1
         assert stages[0].size(0) < stages[-1].size(0) or len(stages) == 1
-        if stages[0].arch != "vit_small":  # whose patches have places
+        # A transformer's patches have places; and what has learnt already may go on as it ended.
+        if stages[0].arch != "vit_small" and stages[0].start is None:
             assert stages[0].size(0) < stages[0].size(stages[0].steps)
         # A stage does not show the crops of the one before again, and goes on with the network that it left.
         assert len({recipe.seed for recipe in stages}) == len(stages)
