@@ -353,7 +353,7 @@ class Question:
         if size == 1 and starts is None:
             return
         place = int(size > 1 and not (aligned and size == n))
-        largest = self.inputs.flatten(1).amax(1).tolist()
+        largest = self.values.flatten(1).amax(1).tolist()
         least = min(range(n), key=largest.__getitem__) if place else 0  # others may have scaled it
         index = self._numbers.new_tensor([(number - place + least) % n for number in range(size)])
         picked = self.inputs.index_select(0, index)

@@ -450,6 +450,14 @@ def test_the_check_costs_one_small_batch():
     sizes.clear()
     icg.integrated_gradients(model, rand(5, 4), baselines.gaussian_noise(n_samples=6), n_steps=16)
     assert sizes == [5, 2 + 5, 5 * 5, 5 * 6 * 16] or sizes == [5, 2 + 5, 5 * 6 * 16, 5 * 5]
+    sizes.clear()
+
+    def aware(z):
+        sizes.append(len(z))
+        return (z[:, 0] * z[:, 1]).flatten(1).sum(1)
+
+    icg.gradient(aware, join(rand(5, 1, 4)), certainty_aware=True)
+    assert sizes == [5, 2, 5]  # that all rows are as certain is no value that all of them have
 
 
 # ---- What the model takes besides
