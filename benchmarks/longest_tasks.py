@@ -28,17 +28,10 @@ from icg_book.kit.records import provenance, write_json
 
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "_build" / "html"
-TOUR = (HERE.parent / "tests" / "browser" / "tour.js").read_text(encoding="utf-8")
+TOUR, HOLD = ((HERE.parent / "tests" / "browser" / name).read_text(encoding="utf-8") for name in ("tour.js", "hold.js"))
 SLOWER, LIMIT = 4, 100  # times; milliseconds
 HEIGHTS = {390: 844}  # of the window, by its width
-# Explorables start when they are seen, some with their page: let them wait until the page is there.
-WAIT = """
-window.__begin = [];
-window.IntersectionObserver = class extends IntersectionObserver {
-  observe(node) {
-    if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node);
-  }
-};
+SHIFTS = """
 window.__shift = 0;
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.__shift += entry.value;
@@ -90,9 +83,8 @@ def moves(page, kind: str):
 def measure(browser, address: str, width: int) -> tuple[dict[str, float], float]:
     """One visit: the longest task of each step in milliseconds of this machine, and the layout shift of the start."""
     page = browser.new_page(viewport={"width": width, "height": HEIGHTS.get(width, 900)})
-    page.add_init_script(WAIT)
+    page.add_init_script(HOLD + SHIFTS)
     page.goto(address)
-    page.wait_for_load_state("networkidle")
     page.wait_for_function("() => window.__begin.length > 0")
     page.evaluate(TOUR)
     page.wait_for_timeout(300)
@@ -147,6 +139,8 @@ def main() -> None:
     parser.add_argument("--steps", action="store_true", help="show every step, too")
     parser.add_argument("--dry", action="store_true", help="only show: leave results.json as it is")
     options = parser.parse_args()
+    if not pages:
+        parser.error(f"expected a built book in {BUILT}, got no page with an explorable: run make book")
     unknown = set(options.names) - set(pages)
     if unknown:
         parser.error(f"unknown explorables {', '.join(sorted(unknown))}")

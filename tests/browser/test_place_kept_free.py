@@ -8,21 +8,13 @@ BUILT = Path(__file__).resolve().parents[2] / "_build" / "html"
 MARK = '<div class="icg-x"'
 PAGES = sorted(p.name for p in BUILT.glob("book/*.html") if MARK in p.read_text(encoding="utf-8"))
 TALL = "() => document.querySelector('.icg-x').getBoundingClientRect().height"
-# Explorables wait until they are told to begin.
-WAIT = """
-window.__begin = [];
-window.IntersectionObserver = class extends IntersectionObserver {
-  observe(node) {
-    if (node.matches(".icg-x")) window.__begin.push(() => super.observe(node)); else super.observe(node);
-  }
-};
-"""
+HOLD = Path(__file__).with_name("hold.js").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_the_page_stays_where_it_is(browser, book_url, path):
     page = browser.new_page()
-    page.add_init_script(WAIT)
+    page.add_init_script(HOLD)
     for width in (390, 1280):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{book_url}/book/{path}")

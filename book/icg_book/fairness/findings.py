@@ -291,8 +291,8 @@ def on_gains(result: dict, output: str = "probability") -> str:
         if {"ICG", "block-wise"} <= set(own):
             path[name] = nearer(own["block-wise"]["distance"], own["ICG"]["distance"])
         for network in networks(result, name):
-            before = network.removesuffix("-blocks").removesuffix("-small")  # the weights that it was trained on from
-            if before != network and network.endswith("-blocks"):
+            if network.endswith("-blocks"):
+                before = network.removesuffix("-blocks").removesuffix("-small")  # the weights that it began with
                 was, now = (ledger(result, name, network=one, output=output) for one in (before, network))
                 for method, found in training.items():
                     if method in was and method in now:
