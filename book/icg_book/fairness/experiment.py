@@ -8,6 +8,8 @@ as evaluations grow, for which permutation sampling is the limit.
 What is kept is what each player gets; measures (:data:`icg.fairness.MEASURES`) are taken when the result is written.
 """
 
+import json
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -17,6 +19,7 @@ from tqdm.auto import tqdm
 from icg.artifacts import ArtifactError, claimed, load_card, load_model
 from icg.coalitions import MOST_PLAYERS
 from icg.fairness import MEASURES, distance
+from icg_book.fairness.merged import merged
 from icg_book.fairness.players import KINDS
 from icg_book.fairness.work import (
     BF16,
@@ -42,7 +45,7 @@ from icg_book.fairness.work import (
     inputs_of,
     settings,
 )
-from icg_book.kit import contenders
+from icg_book.kit import contenders, ledger
 from icg_book.kit.intervals import pooled_interval, rounded_interval
 from icg_book.kit.records import provenance, write_result
 
@@ -70,7 +73,8 @@ def run(
     What is done is saved in ``work_folder`` some inputs at a time, tied to weights and settings: numbers, no images. A
     run that was stopped goes on from there, and one over more inputs begins with the same ones. Several processes with
     the same folder share the work: none takes what another one is at. The result has what is complete, whoever computed
-    it; what isn't is named in its settings.
+    it, and of the result of before what is not measured again (:func:`icg_book.fairness.merged.merged`); what is in
+    neither is named in its settings.
 
     Args:
         n: inputs of each case, at most as many as :data:`icg_book.fairness.work.CASES` says.
@@ -84,7 +88,7 @@ def run(
 
     Raises:
         ValueError: too few inputs, unknown parts, methods or network; data that can't be had; nothing is complete yet.
-        ArtifactError: the weights aren't there.
+        ArtifactError: the weights aren't there; the ledger of before can't be read.
     """
     if n is not None and n < 2:
         raise ValueError(f"expected n >= 2 inputs, got {n}")
@@ -105,11 +109,27 @@ def run(
         for job in work.jobs()
         if job.method in methods
     ]
+    _before(Path(data_folder))  # one that can't be read is refused now, not after hours
     _do(sorted(mine, key=_turn), work_folder, progress)
     if not write:
         return work_folder
-    content = _Ledger(works, work_folder).content()
-    return write_result(NAME, content | provenance(command, SEED, device), data_folder)
+    content = _Ledger(works, work_folder).content() | provenance(command, SEED, device)
+    if not content["references"]:
+        raise ValueError("nothing is complete yet")
+    content = merged(_before(Path(data_folder)) or content, content)
+    content["settings"]["missing"] = _missing(content)
+    return write_result(NAME, content, data_folder)
+
+
+def _before(data_folder: Path) -> dict | None:
+    """The ledger that is there."""
+    path = data_folder / "results" / f"{NAME}.json"
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        raise ArtifactError(f"the result {path} is not valid JSON; restore it from the repository") from None
 
 
 def _works(n: int | None, model: str | None, device) -> list[Work]:
@@ -157,30 +177,23 @@ def _do(jobs: list, folder: Path, progress: bool) -> None:
 
 
 class _Ledger:
-    """The result, of what is complete."""
+    """The result, of what is complete in the work folder."""
 
     def __init__(self, works: list[Work], folder: Path):
-        self.works, self.folder, self.missing = works, folder, []
+        self.works, self.folder = works, folder
         self.precision, self.cost, self.counts = {}, {}, {}
 
     def content(self) -> dict:
         names = ("rows", "games", "credit", "curves", "references", "examples")
         found = {name: [] for name in names}
-        here = {work.case for work in self.works}
-        self.missing += [self._named(case) for case in CASES if case not in here]
         for work in self.works:
             self._network(work)
             for output in OUTPUTS:
                 n = self.counts[work.case, output] = self._count(work, output)
-                if n < work.n:
-                    self.missing.append(self._named(work.case) | {"output": output, "inputs": n, "of": work.n})
                 if n >= 2:
                     for name, entries in self._case(work.first(n), output).items():
                         found[name] += entries
-        if not found["references"]:
-            raise ValueError("nothing is complete yet")
-        used = {entry["network"] for entry in found["references"]}
-        weights = {work.case.network: work.weights for work in self.works if work.case.network in used}
+        weights = {work.case.network: work.weights for work in self.works}
         return found | {"settings": self._settings(), "weights": weights}
 
     def _count(self, work: Work, output: str) -> int:
@@ -204,13 +217,11 @@ class _Ledger:
         """All that is said of one network, set of inputs and output."""
         case, task = work.case, work.inputs.task
         task = None if task is None else task[: work.n]
-        rows, name = self._rows(work.references), self._named(case) | {"output": output}
+        rows, name = self._rows(work.references), _named(case) | {"output": output}
         fair, shares = rows[output], {}
         found = {"references": [name | _reference(rows, output)], "rows": []}
         for method in case.methods:
-            if (rows := self._rows(work.shares(method, output))) is None:
-                self.missing.append(name | {"method": method})
-            else:
+            if (rows := self._rows(work.shares(method, output))) is not None:
                 shares[method] = rows[f"{output}, {BUDGET}" if method == SAMPLING else "shares"]
         for method, given in shares.items():
             row = name | {"method": method, "evaluations": _evaluations(method)}
@@ -232,10 +243,9 @@ class _Ledger:
         """Paths against the games that are their own."""
         if not work.own:
             return []
-        found, name = [], self._named(work.case) | {"output": output}
+        found, name = [], _named(work.case) | {"output": output}
         for method in GAMES:
             if (rows := self._rows(work.own[method, output])) is None:
-                self.missing.append(name | {"method": method, "what": OWN})
                 continue
             given = work.own_settings(method)
             row = name | {
@@ -254,7 +264,7 @@ class _Ledger:
         """Games against the task's truth."""
         if task is None:
             return []
-        name = self._named(work.case) | {"output": output}
+        name = _named(work.case) | {"output": output}
         found = [name | {"game": CERTAINTY_GAME} | against_task(fair, task, output)]
         for method, (game, _) in GAMES.items() if work.own else ():
             if (rows := self._rows(work.own[method, output])) is not None:
@@ -266,16 +276,14 @@ class _Ledger:
         for method in CURVES if case.curves else ():
             jobs = work.curve(method, output)
             rows = {budget: self._rows(job) for budget, job in jobs.items()}
-            name = self._named(case) | {"output": output, "method": method}
+            name = _named(case) | {"output": output, "method": method}
             if any(part is None for part in rows.values()):
-                self.missing.append(name | {"what": "curve"})
                 continue
             n = min(case.curves, work.n)
             points = [
                 measured(part[f"{output}, {budget}" if method == SAMPLING else "shares"][:n], fair[:n])
                 for budget, part in rows.items()
             ]
-            del name["set"]
             found.append(
                 name
                 | {"evaluations": list(rows)}
@@ -286,14 +294,10 @@ class _Ledger:
     def _rows(self, job) -> dict[str, Tensor] | None:
         return job.done(self.folder)
 
-    def _named(self, case: Case) -> dict:
-        label = None if case.label is None else LABELS[case.label]
-        return {"scenario": PARTS[case.part], "network": case.network, "set": label}
-
     def _settings(self) -> dict:
         return {
             "inputs": [
-                self._named(case) | {"output": output, "n": n, "curves": min(n, case.curves)}
+                _named(case) | {"output": output, "n": n, "curves": min(n, case.curves)}
                 for (case, output), n in self.counts.items()
             ],
             "evaluations": BUDGET,
@@ -319,8 +323,35 @@ class _Ledger:
             },
             "own games": {game: work for game, work in GAMES.values()},
             "interval": f"95 %, bootstrap over the inputs whose fair shares are {LEAST} or more in all",
-            "missing": self.missing,
         }
+
+
+def _missing(content: dict) -> list[dict]:
+    """What a ledger does not have, or not of all inputs."""
+    found = []
+    for case, output in product(CASES, OUTPUTS):
+        name = _named(case) | {"output": output}
+        have = {
+            part: {(one.get("method"), one.get("reference")) for one in ledger.rows(content, part, **name)}
+            for part in ("rows", "curves")
+        }
+        n = next((entry["n"] for entry in ledger.rows(content["settings"], "inputs", **name)), 0)
+        if n < case.n:
+            found.append(name | {"inputs": n, "of": case.n})
+        if n == 0:
+            continue
+        found += [name | {"method": one} for one in case.methods if (one, "network") not in have["rows"]]
+        if case.own:
+            found += [name | {"method": one, "what": OWN} for one in GAMES if (one, OWN[:-1]) not in have["rows"]]
+        if case.curves:
+            wanted = [one for one in CURVES if one in case.methods]
+            found += [name | {"method": one, "what": "curve"} for one in wanted if (one, None) not in have["curves"]]
+    return found
+
+
+def _named(case: Case) -> dict:
+    label = None if case.label is None else LABELS[case.label]
+    return {"scenario": PARTS[case.part], "network": case.network, "set": label}
 
 
 def measured(shares: Tensor, fair: Tensor) -> dict:
@@ -397,8 +428,7 @@ def _examples(work: Work, output: str, task, fair: Tensor, shares: dict[str, Ten
 
         found.append(
             {
-                "scenario": PARTS[case.part],
-                "network": case.network,
+                **_named(case),
                 "output": output,
                 "number": inputs.numbers[i],
                 "target": int(work.targets[i]),

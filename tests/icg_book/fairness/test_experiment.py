@@ -117,7 +117,7 @@ def made():
 
 
 def find(entries, **wanted):
-    return [entry for entry in entries if all(entry[name] == value for name, value in wanted.items())]
+    return [entry for entry in entries if all(entry.get(name) == value for name, value in wanted.items())]
 
 
 # ---- the result
@@ -138,7 +138,7 @@ def test_the_result_has_what_was_agreed(whole):
         assert [entry["method"] for entry in find(result["credit"], **name)] == (
             ["fair", *case.methods] if case.part == "burnt-snacks" else []
         )
-        curves = find(result["curves"], **{k: v for k, v in name.items() if k != "set"}) if case.curves else []
+        curves = find(result["curves"], **name)
         assert [curve["method"] for curve in curves] == list(work.CURVES if case.curves else ())
         games = [entry["game"] for entry in find(result["games"], **name)]
         own = ["BShap, zero", "BShap, mean", "BShap, noise", "SHAP, data"] if case.own else []
@@ -421,7 +421,7 @@ def test_a_stopped_run_goes_on_and_ends_with_the_same_numbers(run, monkeypatch, 
     assert numbers(run(**chosen)) == expected and rest.calls == 12 - 5  # nothing is left to do
 
 
-def test_a_ledger_that_is_not_complete_says_so(run):
+def test_a_ledger_that_is_not_complete_says_so(run, data):
     result = run(parts=("local-minimum",), methods=("fair", "ICG"))
     missing = result["settings"]["missing"]
     assert {row["method"] for row in result["rows"]} == {"ICG"} and list(result["weights"]) == ["local-minimum"]
@@ -431,6 +431,7 @@ def test_a_ledger_that_is_not_complete_says_so(run):
         assert name | {"output": output, "method": "AGN", "what": "own games"} in missing
     digits = {"scenario": "MNIST", "network": "mnist", "set": None}
     assert digits | {"output": "logit", "inputs": 0, "of": 3} in missing
+    (data / "results" / "fairness.json").unlink()
     result = run(parts=("burnt-snacks",), methods=("fair", "EG"), n=3)
     entry = {"scenario": "Burnt Snacks", "network": "burnt-snacks", "set": "dark square", "output": "probability"}
     assert entry | {"method": "AGN", "what": "curve"} in result["settings"]["missing"]
@@ -446,7 +447,7 @@ def test_what_there_is_of_a_case_is_written_and_counted(run, monkeypatch):
     entry = {"scenario": "Local Minimum", "network": "local-minimum", "set": None}
     for output in work.OUTPUTS:
         assert entry | {"output": output, "inputs": 5, "of": 12} in later["settings"]["missing"]
-        assert entry | {"output": output, "n": 5, "curves": 0} in later["settings"]["inputs"]
+        assert find(later["settings"]["inputs"], **entry, output=output)[0]["n"] == 5
     run(parts=("local-minimum",), methods=some)
     result = run(parts=("burnt-snacks",), methods=("random",))
     # AGN has 5 of 12, and the others wait for one that is far behind only if most have not come further.
@@ -454,6 +455,35 @@ def test_what_there_is_of_a_case_is_written_and_counted(run, monkeypatch):
     assert {row["method"] for row in rows} == set(some) - {"fair"} and {row["distance"]["n"] for row in rows} == {12}
     assert entry | {"output": "logit", "method": "AGN"} in result["settings"]["missing"]
     assert not find(result["references"], network="burnt-snacks")  # without fair shares there is nothing to say
+
+
+def test_a_run_over_a_part_leaves_the_rest_of_the_ledger(run, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(contenders, "attribute", StandIn())
+    some = {"methods": ("fair", "ICG", "EG")}
+    first = run(**some)
+    again = run(work_folder=tmp_path / "elsewhere", parts=("local-minimum",), command="again", **some)
+    assert numbers(again) == numbers(first)  # the same draws, and the others' rows though no work of theirs is there
+    made = {
+        network: {entry["made"]["command"] for entry in find(again["settings"]["inputs"], network=network)}
+        for network in SHAPES
+    }
+    assert made == {"local-minimum": {"again"}, "burnt-snacks": {""}, "mnist": {""}}
+    assert again["settings"]["missing"] == first["settings"]["missing"]
+    fewer = run(work_folder=tmp_path / "few", parts=("local-minimum",), n=4, command="fewer", **some)
+    assert numbers(fewer) == numbers(first) and fewer["settings"]["inputs"] == again["settings"]["inputs"]
+    ship(data, 1)  # of other weights, what was found of the old ones is nothing
+    other = run(work_folder=tmp_path / "other", parts=("mnist",), **some)
+    assert {row["network"] for row in other["rows"]} == {"mnist"} and set(other["weights"]) == {"mnist"}
+
+
+def test_a_ledger_that_cannot_be_read_is_refused_before_any_work(run, data, monkeypatch):
+    calls = StandIn()
+    monkeypatch.setattr(contenders, "attribute", calls)
+    (data / "results").mkdir()
+    (data / "results" / "fairness.json").write_text("{")
+    with pytest.raises(artifacts.ArtifactError, match="fairness.json is not valid JSON; restore it"):
+        run(parts=("local-minimum",), methods=("fair", "ICG"))
+    assert calls.calls == 0
 
 
 def test_processes_leave_each_other_what_they_are_at(run, data, tmp_path, monkeypatch):
@@ -521,7 +551,8 @@ def test_a_network_without_weights_is_left_out_and_named(run, data, capsys):
     chosen = {"parts": ("local-minimum", "mnist"), "methods": ("fair", "ICG")}
     result = run(**chosen)
     assert "without mnist" in (out := capsys.readouterr().out) and "icg train mnist" in out
-    assert {"scenario": "MNIST", "network": "mnist", "set": None} in result["settings"]["missing"]
+    missing = find(result["settings"]["missing"], network="mnist", inputs=0, of=3)
+    assert [entry["output"] for entry in missing] == list(work.OUTPUTS)
     with pytest.raises(artifacts.ArtifactError, match="mnist.json is not in"):
         run(model="mnist")
     for name in ("burnt-snacks", "local-minimum"):

@@ -1,0 +1,104 @@
+"""Ledgers become one: what is better, case by case and curve by curve."""
+
+import copy
+
+import pytest
+
+from icg_book.fairness.merged import COST, MADE, ROUNDED, WHOSE, alike, merged
+
+DIGITS, SNACKS = ("MNIST", "mnist", None, "logit"), ("Burnt Snacks", "burnt-snacks", "dark square", "probability")
+
+
+def ledger(date, cases, *, curves=(), weights="w"):
+    """``cases``: ``{(scenario, network, set, output): (n, methods)}``; numbers are dates, so that one sees whose."""
+    names = {whose: dict(zip(WHOSE, whose, strict=True)) for whose in cases}
+    networks = {whose[1] for whose in cases}
+    result = {part: [] for part in ("games", "credit", "examples")}
+    result["references"] = [name | {"noise": date} for whose, name in names.items() if cases[whose][0]]
+    result["rows"] = [
+        name | {"method": method, "reference": "network", "distance": {"mean": date, "n": cases[whose][0]}}
+        for whose, name in names.items()
+        for method in cases[whose][1]
+    ]
+    result["curves"] = [
+        dict(zip(WHOSE, whose, strict=True)) | {"method": method, "distance": [{"mean": date, "n": n}]}
+        for whose, method, n in curves
+    ]
+    settings = {
+        "inputs": [name | {"n": cases[whose][0]} for whose, name in names.items()],
+        "evaluations": 64,
+        COST: dict.fromkeys(networks, date),
+        "precision": {"bfloat16": ["EG"], ROUNDED: dict.fromkeys(networks, date)},
+        "missing": [],
+    }
+    made = {name: date for name in MADE}
+    return result | {"settings": settings, "weights": dict.fromkeys(networks, weights), **made}
+
+
+def dates(found, part="rows"):
+    """Whose entries there are: ``{(network, method): date}``."""
+    mean = {"rows": lambda row: row["distance"]["mean"], "curves": lambda row: row["distance"][0]["mean"]}[part]
+    return {(row["network"], row["method"]): mean(row) for row in found[part]}
+
+
+@pytest.mark.parametrize(
+    "old, new, wanted",
+    [
+        ((5, ["ICG"]), (5, ["ICG"]), 2),
+        ((5, ["ICG"]), (6, ["ICG"]), 2),
+        ((6, ["ICG"]), (5, ["ICG", "EG"]), 1),
+        ((5, ["ICG", "EG"]), (5, ["ICG"]), 1),  # not the one that lacks a row
+        ((5, ["ICG", "EG"]), (6, ["ICG"]), 2),
+        ((5, ["ICG"]), (0, []), 1),
+        ((0, []), (5, ["ICG"]), 2),
+    ],
+)
+def test_a_case_comes_whole_from_one_run(old, new, wanted):
+    found = merged(ledger(1, {DIGITS: old}), ledger(2, {DIGITS: new}))
+    source = {1: old, 2: new}[wanted]
+    assert dates(found) == {("mnist", method): wanted for method in source[1]}
+    [entry] = found["settings"]["inputs"]
+    assert entry["n"] == source[0] and entry["made"] == dict.fromkeys(MADE, wanted)
+    assert [reference["noise"] for reference in found["references"]] == [wanted]
+    assert found["date"] == 2
+
+
+def test_cases_of_each_stay():
+    before, now = ledger(1, {SNACKS: (5, ["EG"])}), ledger(2, {DIGITS: (3, ["EG"])})
+    kept = copy.deepcopy((before, now))
+    found = merged(before, now)
+    assert dates(found) == {("mnist", "EG"): 2, ("burnt-snacks", "EG"): 1}
+    assert found["weights"] == {"mnist": "w", "burnt-snacks": "w"}
+    assert found["settings"][COST] == {"mnist": 2, "burnt-snacks": 1} == found["settings"]["precision"][ROUNDED]
+    assert (before, now) == kept
+    again = merged(found, ledger(3, {DIGITS: (3, ["EG"])}))  # how a case was made stays with it
+    assert {e["network"]: e["made"]["date"] for e in again["settings"]["inputs"]} == {"mnist": 3, "burnt-snacks": 1}
+
+
+def test_curves_are_chosen_one_by_one():
+    before = ledger(1, {DIGITS: (9, ["EG"])}, curves=[(DIGITS, "EG", 5), (DIGITS, "zero IG", 5)])
+    now = ledger(2, {DIGITS: (3, ["EG"])}, curves=[(DIGITS, "ICG", 3), (DIGITS, "EG", 5), (DIGITS, "zero IG", 3)])
+    found = merged(before, now)
+    assert dates(found, "curves") == {("mnist", "zero IG"): 1, ("mnist", "EG"): 2, ("mnist", "ICG"): 2}
+    assert [curve["method"] for curve in found["curves"]] == ["zero IG", "EG", "ICG"]  # as the legend has them
+    assert dates(found) == {("mnist", "EG"): 1}
+
+
+def test_of_other_weights_nothing_stays():
+    before = ledger(1, {SNACKS: (5, ["EG"]), DIGITS: (5, ["EG"])})
+    now = ledger(2, {DIGITS: (3, ["ICG"])})
+    now["weights"] |= {"mnist": "new", "burnt-snacks": "w", "never measured": "w"}
+    found = merged(before, now)
+    assert dates(found) == {("mnist", "ICG"): 2, ("burnt-snacks", "EG"): 1}
+    assert found["weights"] == {"mnist": "new", "burnt-snacks": "w"}
+
+
+def test_of_other_settings_nothing_stays():
+    before, now = ledger(1, {SNACKS: (5, ["EG"])}), ledger(2, {DIGITS: (3, ["EG"])})
+    before["settings"]["evaluations"] = (64,)
+    now["settings"]["evaluations"] = [64]  # as read from a file
+    assert alike(before, now)
+    now["settings"]["evaluations"] = [32]
+    assert not alike(before, now) and dates(merged(before, now)) == {("mnist", "EG"): 2}
+    now["settings"]["evaluations"], now["settings"]["precision"]["bfloat16"] = [64], []
+    assert not alike(before, now)
