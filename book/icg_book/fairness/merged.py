@@ -14,8 +14,8 @@ ROUNDED = "distance of fair shares in bfloat16 from those in float32"
 def merged(before: dict, now: dict) -> dict:
     """What ``now`` has, and of ``before`` what is not measured again, of the same weights.
 
-    A case (:data:`WHOSE`) comes whole from one of them: from that with more inputs; if there are as many, from now,
-    unless an entry is missing there. So does each curve. ``settings["inputs"]`` says of each case how it was made.
+    A case (:data:`WHOSE`) comes whole from one of them: from now, unless it has fewer inputs there or lacks an entry. So
+    does each curve. ``settings["inputs"]`` says of each case how it was made.
 
     Args:
         before, now: ledgers, as :func:`icg_book.fairness.experiment.run` writes them. ``now["weights"]`` has all
@@ -77,8 +77,7 @@ def _whose(entry: dict) -> tuple:
 def _better(old: dict | None, new: dict | None) -> dict:
     if old is None or new is None:
         return old or new
-    more = new["inputs"]["n"] - old["inputs"]["n"]
-    return new if more > 0 or (more == 0 and _names(old) <= _names(new)) else old
+    return new if new["inputs"]["n"] >= old["inputs"]["n"] and _names(old) <= _names(new) else old
 
 
 def _names(case: dict) -> set[tuple]:
@@ -88,7 +87,7 @@ def _names(case: dict) -> set[tuple]:
 
 
 def _curves(old: dict | None, new: dict | None) -> list[dict]:
-    """The curves of a case: of two of a method, that over more inputs, the new one if there are as many."""
+    """The curves of a case: of two of a method the new one, unless it is over fewer inputs."""
     found = {}
     for curve in [*(old["curves"] if old else ()), *(new["curves"] if new else ())]:
         before = found.get(curve["method"])

@@ -48,7 +48,8 @@ def dates(found, part="rows"):
         ((5, ["ICG"]), (6, ["ICG"]), 2),
         ((6, ["ICG"]), (5, ["ICG", "EG"]), 1),
         ((5, ["ICG", "EG"]), (5, ["ICG"]), 1),  # not the one that lacks a row
-        ((5, ["ICG", "EG"]), (6, ["ICG"]), 2),
+        ((5, ["ICG", "EG"]), (6, ["ICG"]), 1),
+        ((5, ["ICG"]), (6, ["ICG", "EG"]), 2),
         ((5, ["ICG"]), (0, []), 1),
         ((0, []), (5, ["ICG"]), 2),
     ],
