@@ -14,8 +14,8 @@ ROUNDED = "distance of fair shares in bfloat16 from those in float32"
 def merged(before: dict, now: dict) -> dict:
     """What ``now`` has, and of ``before`` what is not measured again, of the same weights.
 
-    A case (:data:`WHOSE`) comes whole from one of them: from now, unless it has fewer inputs there or lacks an entry. So
-    does each curve. ``settings["inputs"]`` says of each case how it was made.
+    A case (:data:`WHOSE`) comes whole from one of them: from now, unless it has fewer inputs there or lacks an entry.
+    So does each curve. ``settings["inputs"]`` says of each case how it was made.
 
     Args:
         before, now: ledgers, as :func:`icg_book.fairness.experiment.run` writes them. ``now["weights"]`` has all
