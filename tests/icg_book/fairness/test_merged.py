@@ -64,6 +64,15 @@ def test_a_case_comes_whole_from_one_run(old, new, wanted):
     assert found["date"] == 2
 
 
+@pytest.mark.parametrize("part, name", [("games", "game"), ("examples", "number"), ("rows", "reference")])
+def test_a_case_that_lacks_an_entry_of_any_kind_is_not_better(part, name):
+    before, now = ledger(1, {DIGITS: (5, ["ICG"])}), ledger(2, {DIGITS: (5, ["ICG"])})
+    before[part].append(before["rows"][0] | {name: 7})
+    assert set(dates(merged(before, now)).values()) == {1}
+    now[part].append(now["rows"][0] | {name: 7})
+    assert set(dates(merged(before, now)).values()) == {2}
+
+
 def test_cases_of_each_stay():
     before, now = ledger(1, {SNACKS: (5, ["EG"])}), ledger(2, {DIGITS: (3, ["EG"])})
     kept = copy.deepcopy((before, now))
@@ -92,6 +101,12 @@ def test_of_other_weights_nothing_stays():
     found = merged(before, now)
     assert dates(found) == {("mnist", "ICG"): 2, ("burnt-snacks", "EG"): 1}
     assert found["weights"] == {"mnist": "new", "burnt-snacks": "w"}
+    now["weights"]["burnt-snacks"] = "new"  # trained again, and not measured since
+    found = merged(before, now)
+    assert {entry["network"] for part in ("rows", "references") for entry in found[part]} == {"mnist"}
+    settings = found["settings"]
+    assert set(settings[COST]) == set(settings["precision"][ROUNDED]) == set(found["weights"]) == {"mnist"}
+    assert [entry["network"] for entry in settings["inputs"]] == ["mnist"]
 
 
 def test_of_other_settings_nothing_stays():
