@@ -77,11 +77,13 @@ def test_cases_of_each_stay():
     before, now = ledger(1, {SNACKS: (5, ["EG"])}), ledger(2, {DIGITS: (3, ["EG"])})
     kept = copy.deepcopy((before, now))
     found = merged(before, now)
-    assert dates(found) == {("mnist", "EG"): 2, ("burnt-snacks", "EG"): 1}
+    assert list(dates(found).items()) == [(("mnist", "EG"), 2), (("burnt-snacks", "EG"), 1)]
     assert found["weights"] == {"mnist": "w", "burnt-snacks": "w"}
     assert found["settings"][COST] == {"mnist": 2, "burnt-snacks": 1} == found["settings"]["precision"][ROUNDED]
     assert (before, now) == kept
-    again = merged(found, ledger(3, {DIGITS: (3, ["EG"])}))  # how a case was made stays with it
+    again = merged(found, ledger(3, {SNACKS: (0, []), DIGITS: (3, ["EG"])}))  # how a case was made stays with it
+    assert [entry["network"] for entry in again["settings"]["inputs"]] == ["burnt-snacks", "mnist"]  # as now has them
+    assert again["settings"][COST] == {"mnist": 3, "burnt-snacks": 3}  # what is measured last
     assert {e["network"]: e["made"]["date"] for e in again["settings"]["inputs"]} == {"mnist": 3, "burnt-snacks": 1}
 
 
@@ -113,6 +115,7 @@ def test_of_other_settings_nothing_stays():
     before, now = ledger(1, {SNACKS: (5, ["EG"])}), ledger(2, {DIGITS: (3, ["EG"])})
     before["settings"]["evaluations"] = (64,)
     now["settings"]["evaluations"] = [64]  # as read from a file
+    before["settings"] = dict(reversed(before["settings"].items()))
     assert alike(before, now)
     now["settings"]["evaluations"] = [32]
     assert not alike(before, now) and dates(merged(before, now)) == {("mnist", "EG"): 2}
