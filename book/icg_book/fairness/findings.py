@@ -76,9 +76,10 @@ def ledger(
 
 
 def curves(result: dict, scenario: str, output: str = "probability") -> dict[str, dict]:
-    """Distance against evaluations on a scenario's own network, by method."""
+    """Distance against evaluations on a scenario's own network, by method; none where no path was measured."""
     wanted = {"scenario": scenario, "network": NETWORK[scenario], "output": output}
-    return {one["method"]: one for one in rows(result, "curves", **wanted)}
+    found = {one["method"]: one for one in rows(result, "curves", **wanted)}
+    return found if set(found) > {SAMPLING} else {}  # the limit alone is ahead of nobody
 
 
 def known(interval: dict | None) -> bool:

@@ -52,6 +52,14 @@ def test_rows_are_those_that_were_asked_for():
     assert findings.scenarios(result) == ["MNIST"]
 
 
+def test_the_limit_is_ahead_of_nobody_where_no_path_was_measured():
+    result = made(("Burnt Snacks", "MNIST"))
+    result["curves"] = [c for c in result["curves"] if c["scenario"] == "MNIST" or c["method"] == SAMPLING]
+    assert findings.curves(result, "Burnt Snacks") == {} and SAMPLING in findings.curves(result, "MNIST")
+    for said in (findings.on_budgets(result), findings.on_the_limit(result)):
+        assert "Burnt Snacks" not in said and "MNIST" in said
+
+
 def test_the_yardstick_says_how_good_it_is():
     lines = flat(findings.on_yardstick(made()))
     assert "Burnt Snacks: 5 to 9 players, exact but for rounding (bfloat16, a distance of 0.006)." in lines
