@@ -286,7 +286,7 @@ class _Ledger:
             ]
             found.append(
                 name
-                | {"evaluations": list(rows)}
+                | {"inputs": n, "evaluations": list(rows)}
                 | {measure: [point[measure] for point in points] for measure in ("distance", "correlation")}
             )
         return found
@@ -331,21 +331,19 @@ def _missing(content: dict) -> list[dict]:
     found = []
     for case, output in product(CASES, OUTPUTS):
         name = _named(case) | {"output": output}
-        have = {
-            part: {(one.get("method"), one.get("reference")) for one in ledger.rows(content, part, **name)}
-            for part in ("rows", "curves")
-        }
+        have = {(one["method"], one["reference"]) for one in ledger.rows(content, "rows", **name)}
+        curves = {one["method"]: one["inputs"] for one in ledger.rows(content, "curves", **name)}
         n = next((entry["n"] for entry in ledger.rows(content["settings"], "inputs", **name)), 0)
         if n < case.n:
             found.append(name | {"inputs": n, "of": case.n})
         if n == 0:
             continue
-        found += [name | {"method": one} for one in case.methods if (one, "network") not in have["rows"]]
+        found += [name | {"method": one} for one in case.methods if (one, "network") not in have]
         if case.own:
-            found += [name | {"method": one, "what": OWN} for one in GAMES if (one, OWN[:-1]) not in have["rows"]]
-        if case.curves:
-            wanted = [one for one in CURVES if one in case.methods]
-            found += [name | {"method": one, "what": "curve"} for one in wanted if (one, None) not in have["curves"]]
+            found += [name | {"method": one, "what": OWN} for one in GAMES if (one, OWN[:-1]) not in have]
+        for one in CURVES if case.curves else ():
+            if one in case.methods and (n := curves.get(one, 0)) < case.curves:
+                found.append(name | {"method": one, "what": "curve", "inputs": n, "of": case.curves})
     return found
 
 

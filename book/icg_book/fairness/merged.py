@@ -15,7 +15,7 @@ def merged(before: dict, now: dict) -> dict:
     """What ``now`` has, and of ``before`` what is not measured again, of the same weights.
 
     A case (:data:`WHOSE`) comes whole from one of them: from now, unless it has fewer inputs there or lacks an entry.
-    So does each curve. ``settings["inputs"]`` says of each case how it was made.
+    Curves over the same inputs stand together, too. ``settings["inputs"]`` says of each case how it was made.
 
     Args:
         before, now: ledgers, as :func:`icg_book.fairness.experiment.run` writes them. ``now["weights"]`` has all
@@ -87,13 +87,12 @@ def _names(case: dict) -> set[tuple]:
 
 
 def _curves(old: dict | None, new: dict | None) -> list[dict]:
-    """The curves of a case: of two of a method the new one, unless it is over fewer inputs."""
+    """The curves of a case, all over the same inputs: as many curves as can be had, then as many inputs."""
     found = {}
     for curve in [*(old["curves"] if old else ()), *(new["curves"] if new else ())]:
-        before = found.get(curve["method"])
-        if before is None or curve["distance"][0]["n"] >= before["distance"][0]["n"]:
-            found[curve["method"]] = curve
-    return sorted(found.values(), key=lambda curve: CURVES.index(curve["method"]))
+        found.setdefault(curve["inputs"], {})[curve["method"]] = curve
+    best = max(found, key=lambda inputs: (len(found[inputs]), inputs), default=0)
+    return sorted(found.get(best, {}).values(), key=lambda curve: CURVES.index(curve["method"]))
 
 
 def _by_network(before: dict, now: dict, told, networks: set[str]) -> dict:

@@ -150,7 +150,8 @@ def test_the_result_has_what_was_agreed(whole):
             found = row[measure]
             assert found["mean"] is None or found["low"] <= found["mean"] <= found["high"]
     for curve in result["curves"]:
-        assert curve["evaluations"] == [16, 64] and [point["n"] for point in curve["distance"]] == [2, 2]
+        assert curve["evaluations"] == [16, 64] and curve["inputs"] == 2
+        assert [point["n"] for point in curve["distance"]] == [2, 2]
         assert len(curve["correlation"]) == 2
     cost = {row["method"]: row["evaluations"] for row in find(result["rows"], reference="network")}
     assert cost["gradient"] == 1 and cost["random"] == 0
@@ -434,7 +435,7 @@ def test_a_ledger_that_is_not_complete_says_so(run, data):
     (data / "results" / "fairness.json").unlink()
     result = run(parts=("burnt-snacks",), methods=("fair", "EG"), n=3)
     entry = {"scenario": "Burnt Snacks", "network": "burnt-snacks", "set": "dark square", "output": "probability"}
-    assert entry | {"method": "AGN", "what": "curve"} in result["settings"]["missing"]
+    assert entry | {"method": "AGN", "what": "curve", "inputs": 0, "of": 2} in result["settings"]["missing"]
     assert {curve["method"] for curve in result["curves"]} == {"EG"}
 
 

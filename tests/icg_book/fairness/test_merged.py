@@ -21,7 +21,7 @@ def ledger(date, cases, *, curves=(), weights="w"):
         for method in cases[whose][1]
     ]
     result["curves"] = [
-        dict(zip(WHOSE, whose, strict=True)) | {"method": method, "distance": [{"mean": date, "n": n}]}
+        dict(zip(WHOSE, whose, strict=True)) | {"method": method, "inputs": n, "distance": [{"mean": date}]}
         for whose, method, n in curves
     ]
     settings = {
@@ -87,13 +87,24 @@ def test_cases_of_each_stay():
     assert {e["network"]: e["made"]["date"] for e in again["settings"]["inputs"]} == {"mnist": 3, "burnt-snacks": 1}
 
 
-def test_curves_are_chosen_one_by_one():
-    before = ledger(1, {DIGITS: (9, ["EG"])}, curves=[(DIGITS, "EG", 5), (DIGITS, "zero IG", 5)])
-    now = ledger(2, {DIGITS: (3, ["EG"])}, curves=[(DIGITS, "ICG", 3), (DIGITS, "EG", 5), (DIGITS, "zero IG", 3)])
-    found = merged(before, now)
-    assert dates(found, "curves") == {("mnist", "zero IG"): 1, ("mnist", "EG"): 2, ("mnist", "ICG"): 2}
-    assert [curve["method"] for curve in found["curves"]] == ["zero IG", "EG", "ICG"]  # as the legend has them
+def test_curves_that_stand_together_are_over_the_same_inputs():
+    def curves(*of_old, now=()):
+        cases = {DIGITS: (9, ["EG"])}
+        old = ledger(1, cases, curves=[(DIGITS, *curve) for curve in of_old])
+        return merged(old, ledger(2, {DIGITS: (3, ["EG"])}, curves=[(DIGITS, *curve) for curve in now]))
+
+    found = curves(("EG", 5), ("zero IG", 5), now=[("ICG", 5), ("EG", 5)])
+    assert list(dates(found, "curves").items()) == [  # as the legend has them
+        (("mnist", "zero IG"), 1),
+        (("mnist", "EG"), 2),
+        (("mnist", "ICG"), 2),
+    ]
     assert dates(found) == {("mnist", "EG"): 1}
+    more = curves(("EG", 9), ("ICG", 4), ("zero IG", 4), now=[("AGN", 9)])
+    assert dates(more, "curves") == {("mnist", "EG"): 1, ("mnist", "AGN"): 2}  # as many curves, and more inputs
+    assert set(dates(curves(("EG", 9), now=[("ICG", 4), ("AGN", 4)]), "curves").values()) == {2}
+    assert set(dates(curves(("EG", 4), ("AGN", 4), now=[("ICG", 9)]), "curves").values()) == {1}
+    assert curves()["curves"] == []
 
 
 def test_of_other_weights_nothing_stays():
