@@ -32,6 +32,11 @@ GAMES = {  # whose idea of absence a path shares
 }
 ROUNDED = "distance of fair shares in bfloat16 from those in float32"  # what the result calls it
 BUDGETS = (50, 100, 250, 500)
+STAGES = {  # of Burnt Snacks' training, by the network that each ended with
+    "burnt-snacks-paper-mix": "The paper's damage alone",
+    "burnt-snacks": "Then some images lost in blocks, half of these as one",
+    "burnt-snacks-blocks": "Then small blocks",
+}
 SET = "dark square"  # of Burnt Snacks: the class in which there is something to divide
 
 
@@ -327,6 +332,25 @@ def on_the_gate(result: dict) -> str:
                     f"{method}, {output}: without a gate {number(without)}, with it {number(with_it)}. "
                     + verdict[nearer(without, with_it)]
                 )
+    return "\n".join(map(say, lines)) or "Not measured yet."
+
+
+def on_outputs(result: dict, method: str = "ICG") -> str:
+    """What each stage of training did to the maps of both outputs, on Burnt Snacks' networks of the paper's size."""
+    lines, before = [], None
+    for network, damage in STAGES.items():
+        found = [
+            ledger(result, "Burnt Snacks", network=network, output=output).get(method, {}).get("distance")
+            for output in OUTPUTS
+        ]
+        if not all(map(known, found)):
+            continue
+        text = f"{damage}: {method} is {number(found[0])} from fair by probability, {number(found[1])} by logit."
+        if before:
+            words = {1: "fairer", -1: "less fair", 0: "no measurable change"}
+            verdicts = [words[nearer(now, was)] for now, was in zip(found, before, strict=True)]
+            text += f" Beside the stage before: {verdicts[0]} by probability, {verdicts[1]} by logit."
+        lines, before = [*lines, text], found
     return "\n".join(map(say, lines)) or "Not measured yet."
 
 

@@ -175,3 +175,22 @@ def test_in_short():
 def test_lines_fit_the_page():
     for name in ("on_yardstick", "on_culprits", "on_ledger", "on_budgets", "on_gains", "not_fairest", "in_short"):
         assert max(map(len, getattr(findings, name)(made()).split("\n"))) <= 72
+
+
+def test_each_stage_of_training_is_held_to_the_one_before_by_both_outputs():
+    result = made(("MNIST",))
+    assert findings.on_outputs(result) == "Not measured yet."
+    stages = {"burnt-snacks-paper-mix": (0.8, 0.3), "burnt-snacks": (0.5, 0.7), "burnt-snacks-blocks": (0.2, 0.7)}
+    result["rows"] += [
+        row("Burnt Snacks", "ICG", distance, network=network, output=output)
+        for network, distances in stages.items()
+        for output, distance in zip(findings.OUTPUTS, distances, strict=True)
+    ]
+    first, second, third = " ".join(findings.on_outputs(result).split()).split("Then ")
+    assert "damage alone: ICG is 0.80 [0.79, 0.81] from fair by probability, 0.30 [0.29, 0.31] by logit." in first
+    assert "Beside" not in first
+    assert "in blocks" in second and "before: fairer by probability, less fair by logit." in second
+    assert "small blocks" in third and "fairer by probability, no measurable change by logit." in third
+    result["rows"] = [one for one in result["rows"] if one["network"] != "burnt-snacks" or one["output"] == "logit"]
+    first, third = " ".join(findings.on_outputs(result).split()).split("Then ")  # what is not measured is left out
+    assert "before: fairer by probability, less fair by logit." in third
