@@ -326,6 +326,37 @@ def certainty_maps(maps: dict[str, Tensor]) -> Figure:
     return figure
 
 
+def on_the_diagonal(t: Tensor, found: dict[str, dict[str, tuple[Tensor, Tensor]]]) -> Figure:
+    """What a network answers where all is certain to the degree ``t`` ``(T,)``, beside the mean over coalitions.
+
+    Args:
+        found: ``{title: {output: (mean, answer)}}``, ``(T,)`` each; a column for each title, a row for each output.
+            Each panel has its own scale.
+    """
+    outputs = list(next(iter(found.values())))
+    figure = Figure(figsize=(8.8, 4.4), layout="constrained")
+    axes = figure.subplots(len(outputs), len(found), sharex=True, squeeze=False)
+    for column, (title, by_output) in zip(axes.T, found.items(), strict=True):
+        column[0].set_title(title, fontsize=10.5)
+        for ax, output in zip(column, outputs, strict=True):
+            mean, answer = by_output[output]
+            ax.plot(t, mean, color=INK, lw=2, label="mean over coalitions")
+            ax.plot(t, answer, "--", color=STYLE["ICG"][0], lw=2, label="answer on ICG's path")
+            ax.spines[["top", "right"]].set_visible(False)
+            ax.tick_params(labelsize=9.5)
+        column[-1].set_xlabel("certainty t", fontsize=10)
+    for row, output in zip(axes, outputs, strict=True):
+        row[0].set_ylabel(output, fontsize=10)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9.5
+    )
+    figure.alt = (
+        f"Lines of the {' and of the '.join(outputs)} against certainty, for each of {', '.join(found)}: the mean over "
+        "coalitions, and what the network answers on ICG's path. The numbers below say how far apart they are."
+    )
+    return figure
+
+
 def trainings(result: dict, output: str = "probability", measure: str = "distance") -> HTML:
     """The paths of certainty on every network that was measured; a row for each network."""
     methods = [m for m in ("ICG", "random-path", "block-wise") if any(row["method"] == m for row in result["rows"])]

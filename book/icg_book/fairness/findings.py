@@ -345,7 +345,8 @@ def on_outputs(result: dict, method: str = "ICG") -> str:
         ]
         if not all(map(known, found)):
             continue
-        text = f"{damage}: {method} is {number(found[0])} from fair by probability, {number(found[1])} by logit."
+        text = f"{damage} ({network}): {method} is {number(found[0])} from fair by probability, "
+        text += f"{number(found[1])} by logit."
         if before:
             words = {1: "fairer", -1: "less fair", 0: "no measurable change"}
             verdicts = [words[nearer(now, was)] for now, was in zip(found, before, strict=True)]

@@ -153,3 +153,17 @@ def test_certainty_maps_are_drawn_from_black_to_white():
     figure = figures.certainty_maps({"ICG": torch.full((1, 1, 4, 4), 0.5), "blocks": torch.ones(1, 1, 4, 4)})
     assert [ax.get_title() for ax in figure.axes] == ["ICG", "blocks"]
     assert [ax.images[0].get_clim() for ax in figure.axes] == [(0.0, 1.0)] * 2
+
+
+def test_answers_are_drawn_beside_the_mean_over_coalitions():
+    t = torch.linspace(0, 1, 3)
+    found = {
+        name: {"probability": (t, t**2), "logit": (scale * t, -t)} for name, scale in (("first", 2), ("second", 3))
+    }
+    figure = figures.on_the_diagonal(t, found)
+    assert [ax.get_title() for ax in figure.axes] == ["first", "second", "", ""]
+    assert [ax.get_ylabel() for ax in figure.axes] == ["probability", "", "logit", ""]
+    mean, answer = figure.axes[3].lines
+    assert mean.get_ydata().tolist() == [0, 1.5, 3] and answer.get_ydata().tolist() == [0, -0.5, -1]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["mean over coalitions", "answer on ICG's path"]
+    assert "probability and of the logit" in figure.alt and "each of first, second:" in figure.alt

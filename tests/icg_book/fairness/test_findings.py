@@ -187,7 +187,8 @@ def test_each_stage_of_training_is_held_to_the_one_before_by_both_outputs():
         for output, distance in zip(findings.OUTPUTS, distances, strict=True)
     ]
     first, second, third = " ".join(findings.on_outputs(result).split()).split("Then ")
-    assert "damage alone: ICG is 0.80 [0.79, 0.81] from fair by probability, 0.30 [0.29, 0.31] by logit." in first
+    assert "damage alone (burnt-snacks-paper-mix): ICG is 0.80 [0.79, 0.81] from fair by probability," in first
+    assert first.rstrip().endswith("0.30 [0.29, 0.31] by logit.")
     assert "Beside" not in first
     assert "in blocks" in second and "before: fairer by probability, less fair by logit." in second
     assert "small blocks" in third and "fairer by probability, no measurable change by logit." in third
