@@ -1,6 +1,7 @@
 """A small made-up result of the chapter on fairness, in the form of the shipped one."""
 
-from icg_book.fairness.findings import BASELINE, CERTAINTY, GAMES, NETWORK, ROUNDED, SAMPLING
+from icg_book.fairness.findings import BASELINE, CERTAINTY, GAMES, NETWORK, SAMPLING
+from icg_book.fairness.merged import ROUNDED
 
 DISTANCES = {"block-wise": 0.3, "random-path": 0.4, "ICG": 0.5, "EG": 0.9, "AGN": 1.0, "zero IG": 1.9, SAMPLING: 0.2}
 

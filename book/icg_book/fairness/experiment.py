@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from icg.artifacts import ArtifactError, claimed, load_card, load_model
 from icg.coalitions import MOST_PLAYERS
 from icg.fairness import MEASURES, distance
-from icg_book.fairness.merged import merged
+from icg_book.fairness.merged import COST, ROUNDED, merged
 from icg_book.fairness.players import KINDS
 from icg_book.fairness.work import (
     BF16,
@@ -303,7 +303,7 @@ class _Ledger:
             "evaluations": BUDGET,
             "methods": {method: settings(method) for method in METHODS if method != SAMPLING},
             SAMPLING: {"forward passes for one evaluation": PASSES, "orders": "antithetic"},
-            "cost of a forward pass in evaluations": self.cost,
+            COST: self.cost,
             "players": {
                 "Local Minimum": "components",
                 "Burnt Snacks": "each object with a border of one pixel, and all the rest",
@@ -319,7 +319,7 @@ class _Ledger:
             "precision": {
                 "references": "bfloat16; Local Minimum: float32",
                 "bfloat16": [*BF16, "all on Imagenette; none on Local Minimum; own games, but not their paths"],
-                "distance of fair shares in bfloat16 from those in float32": self.precision,
+                ROUNDED: self.precision,
             },
             "own games": {game: work for game, work in GAMES.values()},
             "interval": f"95 %, bootstrap over the inputs whose fair shares are {LEAST} or more in all",

@@ -7,6 +7,7 @@ import math
 import textwrap
 from collections.abc import Iterable
 
+from icg_book.fairness.merged import COST, ROUNDED
 from icg_book.kit.ledger import rows
 
 OUTPUTS = ("probability", "logit")
@@ -30,7 +31,6 @@ GAMES = {  # whose idea of absence a path shares
     "random-path": "certainty-SHAP",
     "block-wise": "certainty-SHAP",
 }
-ROUNDED = "distance of fair shares in bfloat16 from those in float32"  # what the result calls it
 BUDGETS = (50, 100, 250, 500)
 STAGES = {  # of Burnt Snacks' training, by the network that each ended with
     "burnt-snacks-paper-mix": "The paper's damage alone",
@@ -263,7 +263,7 @@ def on_budgets(result: dict, output: str = "probability") -> str:
 def on_price(result: dict) -> str:
     """What a coalition costs beside a gradient: as it is charged, and as it was measured."""
     charged = result["settings"][SAMPLING]["forward passes for one evaluation"]
-    costs = result["settings"]["cost of a forward pass in evaluations"].values()
+    costs = result["settings"][COST].values()
     text = f"{charged} coalitions are charged as one evaluation, forward and backward."
     if costs:
         text += f" Measured, one coalition costs {min(costs):.2f} to {max(costs):.2f} evaluations, by the network."
