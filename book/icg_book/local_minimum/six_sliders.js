@@ -132,10 +132,18 @@ function build(root, stage, data, colours) {
     });
   }
 
+  // Who comes first of a ranking and who last, as far as the digits tell that are shown: beyond them it is rounding.
+  function ends(what, ranking, word) {
+    const digits = (q) => number(q.by, 2), first = digits(ranking[0]), last = digits(ranking[ranking.length - 1]);
+    const those = (shown) => shares.filter((m) => ranking.some((q) => q.m === m && digits(q) === shown));
+    if (first === last) return [what + ": no difference between " + list(those(first)) + " (" + first + ")"];
+    return [what + (those(first).length > 1 ? " are " : " is "), el("b", {}, list(those(first))), " (" + first + "), " + word + " ", el("b", {}, list(those(last))), " (" + last + ")"];
+  }
+
   const CLASSES = data.classes, REACH = 45; // percent of a panel's width for the largest bar
   function draw() {
     if (!now) return;
-    const r = now, ready = SLOW.every((name) => r[name]), most = Math.max(...shares.map((m) => (r[m] ? largest(r[m]) : 0))) || 1;
+    const r = now, ready = whole(), most = Math.max(...shares.map((m) => (r[m] ? largest(r[m]) : 0))) || 1;
     const isPaper = String(data.presets[0].values) === String(r.values);
     legend.style.visibility = isPaper && state.scaled ? "" : "hidden";
     for (const p of panels) {
@@ -167,17 +175,16 @@ function build(root, stage, data, colours) {
     const names = (who) => who.flatMap((i) => [chip(i), i === who[who.length - 1] ? "" : " "]);
     const lines = said.map(([who, middle, methods]) => el("li", {}, ...names(who), middle, el("b", {}, list(methods)), methods.length ? "." : "",
       methods.includes("exact SHAP") ? " Exact SHAP may: it asks what knowing the value does to the chances, not what it scores." : ""));
-    const ends = (what, few, many, word) => [what, el("b", {}, few.m), " (" + number(few.by, 2) + "), " + word + " ", el("b", {}, many.m), " (" + number(many.by, 2) + ")"];
-    const last = (all) => all[all.length - 1];
     lines.push(el("li", {}, "Compared with exact SHAP: ",
-      ...(found.like.length > 1 ? [...ends("most alike in shape (correlation) is ", found.like[0], last(found.like), "least"), "; "] : []),
-      ...ends("nearest in size (largest difference) is ", found.off[0], last(found.off), "farthest"), "."));
+      ...(found.like.length > 1 ? [...ends("most alike in shape (correlation)", found.like, "least"), "; "] : []),
+      ...ends("nearest in size (largest difference)", found.off, "farthest"), "."));
     words.replaceChildren(el("ul", {}, ...lines));
     spoken.say("Total score " + signed(r.total, 2) + ", network " + number(r.p, 3) + ". "
       + said.map(([who, middle, methods]) => (who.length ? "Component " + list(who.map((i) => String(i + 1))) : "") + middle + list(methods)).join(". "));
   }
 
-  root.__explorable = { state, set, move, findings, now: () => now };
+  const whole = () => now !== null && SLOW.every((name) => now[name]); // or the slow methods are still to come
+  root.__explorable = { state, set, move, findings, now: () => now, ready: () => whole() && String(now.values) === asked };
   let ask;
   return new Promise((shown) => {
     ask = openSixSlidersAsker(data, (answer) => { now = answer; draw(); shown(); });

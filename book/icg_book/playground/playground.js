@@ -258,9 +258,10 @@ function build(root, stage, data, colours) {
       paint(maps[c].canvas, SIDE, SIDE, map, (v) => colours(Math.round(127 * v / most)));
     });
     if (!whole) return; // the columns belong together
-    const distances = METHODS.map(({ name }) => distanceFromFair(answer.paid[name], answer.fair)), nearest = distances.indexOf(Math.min(...distances));
+    const distances = METHODS.map(({ name }) => distanceFromFair(answer.paid[name], answer.fair));
+    const shown = distances.map((d) => number(d, 2)), nearest = number(Math.min(...distances), 2); // of several, if the digits say so
     foot.replaceChildren(el("th", { scope: "row", class: "icg-pg-who" }, "how far off"), el("td", {}),
-      ...distances.map((d, k) => el("td", { class: k === nearest ? "icg-pg-nearest" : null }, number(d, 2))));
+      ...shown.map((d) => el("td", { class: d === nearest ? "icg-pg-nearest" : null }, d)));
     sentence.textContent = whoIsCheated(answer.things.map(maths.kindOf), answer.fair, answer.paid);
     facts.textContent = "Fair shares are exact Shapley values: what an object adds when it becomes known, averaged over all orders. They add up to the way from " + percent(answer.nobody)
       + " (nothing is known) to " + percent(answer.everybody) + ". Thin lines mark them beside what a method pays. Expected Gradients: the mean over " + data.referencesCount + " fixed pictures of the training data.";
