@@ -179,7 +179,7 @@ def shipped() -> list[str]:
 
 def load_card(name: str) -> dict:
     """The card of a model: architecture, training, metrics, SHA-256, versions, device, date."""
-    return _read("card", _weights(name, ".json"))
+    return read_json("card", _weights(name, ".json"))
 
 
 def _weights(name: str, suffix: str) -> Path:
@@ -221,8 +221,7 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
     >>> model(torch.zeros(1, 2, 50, 50)).shape
     torch.Size([1, 2])
     """
-    card = load_card(name)
-    path = _weights(name, ".safetensors")
+    card, path = load_card(name), _weights(name, ".safetensors")
     try:
         make = architecture(card.get("architecture"))
     except ArtifactError as error:
@@ -241,10 +240,11 @@ def load_model(name: str, *, device: str | torch.device = "cpu") -> torch.nn.Mod
 
 def load_result(name: str) -> dict:
     """A result of ``python -m icg reproduce NAME``."""
-    return _read("result", find(f"results/{name}.json"))
+    return read_json("result", find(f"results/{name}.json"))
 
 
-def _read(what: str, path: Path) -> dict:
+def read_json(what: str, path: Path) -> dict:
+    """A JSON file of ``data/``; :class:`ArtifactError`, which calls it ``what``, if it can't be read as one."""
     try:
         return dict(json.loads(path.read_text("utf-8")))
     except (ValueError, TypeError):

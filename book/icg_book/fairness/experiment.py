@@ -8,7 +8,6 @@ as evaluations grow, for which permutation sampling is the limit.
 What is kept is what each player gets; measures (:data:`icg.fairness.MEASURES`) are taken when the result is written.
 """
 
-import json
 from itertools import product
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from icg.artifacts import ArtifactError, claimed, load_card, load_model
+from icg.artifacts import ArtifactError, claimed, load_card, load_model, read_json
 from icg.coalitions import MOST_PLAYERS
 from icg.fairness import MEASURES, distance
 from icg_book.fairness.merged import COST, ROUNDED, merged
@@ -109,7 +108,8 @@ def run(
         for job in work.jobs()
         if job.method in methods
     ]
-    _before(Path(data_folder))  # one that can't be read is refused now, not after hours
+    if write:
+        _before(Path(data_folder))  # one that can't be read is refused now, not after hours
     _do(sorted(mine, key=_turn), work_folder, progress)
     if not write:
         return work_folder
@@ -124,12 +124,7 @@ def run(
 def _before(data_folder: Path) -> dict | None:
     """The ledger that is there."""
     path = data_folder / "results" / f"{NAME}.json"
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        raise ArtifactError(f"the result {path} is not valid JSON; restore it from the repository") from None
+    return read_json("result", path) if path.exists() else None
 
 
 def _works(n: int | None, model: str | None, device) -> list[Work]:
@@ -313,7 +308,7 @@ class _Ledger:
             },
             "references": {
                 "exact": f"up to {MOST_PLAYERS} players",
-                "largest error": LARGEST_ERROR,
+                "largest error": {PARTS[part]: error for part, error in LARGEST_ERROR.items()},
                 "random orders": {PARTS[part]: list(orders) for part, orders in PERMUTATIONS.items()},
             },
             "precision": {

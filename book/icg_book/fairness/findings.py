@@ -315,23 +315,28 @@ def on_gains(result: dict, output: str = "probability") -> str:
 
 def on_the_gate(result: dict) -> str:
     """Two networks of photographs that were trained on blocks from the same weights: one has a gate, one has none."""
-    gated, open_ = (
-        {
-            output: ledger(result, "Imagenette", network=f"imagenette-resnet18-{name}", output=output)
-            for output in OUTPUTS
-        }
-        for name in ("blocks", "small-blocks")
-    )
+    networks = (f"imagenette-resnet18-{name}" for name in ("small-blocks", "blocks"))
+    verdicts = {1: "Fairer without.", -1: "Fairer with it.", 0: "That can't be told apart."}
+    return _compared(result, "Imagenette", *networks, ("ICG", "block-wise"), "without a gate {}, with it {}.", verdicts)
+
+
+def on_the_mean(result: dict) -> str:
+    """Two networks of digits: one was told Owen's mean, and the one that it began with."""
+    methods = ("ICG", "random-path", "block-wise")
+    verdicts = {1: "Fairer.", -1: "Less fair.", 0: "That can't be told apart."}
+    return _compared(result, "MNIST", "mnist-owen", "mnist-blocks", methods, "told the mean {}, before {}.", verdicts)
+
+
+def _compared(result, scenario: str, one: str, other: str, methods, text: str, verdicts: dict[int, str]) -> str:
+    """Distances of two networks' maps; ``text`` has room for both, ``verdicts`` are on the first one."""
     lines = []
     for output in OUTPUTS:
-        for method in ("ICG", "block-wise"):
-            without, with_it = (rows[output].get(method, {}).get("distance") for rows in (open_, gated))
-            if known(without) and known(with_it):
-                verdict = {1: "Fairer without.", -1: "Fairer with it.", 0: "That can't be told apart."}
-                lines.append(
-                    f"{method}, {output}: without a gate {number(without)}, with it {number(with_it)}. "
-                    + verdict[nearer(without, with_it)]
-                )
+        both = [ledger(result, scenario, network=network, output=output) for network in (one, other)]
+        for method in methods:
+            found = [rows.get(method, {}).get("distance") for rows in both]
+            if all(map(known, found)):
+                numbers = text.format(*map(number, found))
+                lines.append(f"{method}, {output}: {numbers} {verdicts[nearer(*found)]}")
     return "\n".join(map(say, lines)) or "Not measured yet."
 
 

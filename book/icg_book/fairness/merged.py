@@ -2,7 +2,7 @@
 
 import json
 
-from icg_book.fairness.work import CURVES
+from icg_book.fairness import work
 
 PARTS = ("rows", "games", "credit", "references", "examples")
 WHOSE = ("scenario", "network", "set", "output")  # what all entries of a case have alike
@@ -12,7 +12,7 @@ ROUNDED = "distance of fair shares in bfloat16 from those in float32"
 
 
 def merged(before: dict, now: dict) -> dict:
-    """What ``now`` has, and of ``before`` what is not measured again, of the same weights.
+    """What ``now`` has, and of ``before`` what is not measured again, of the same weights and as good fair shares.
 
     A case (:data:`WHOSE`) comes whole from one of them: from now, unless it has fewer inputs there or lacks an entry.
     Curves over the same inputs stand together, too. ``settings["inputs"]`` says of each case how it was made.
@@ -29,7 +29,8 @@ def merged(before: dict, now: dict) -> dict:
         return now
     before = _signed(before)
     other = {name for name, weights in before["weights"].items() if now["weights"].get(name, weights) != weights}
-    old = {whose: case for whose, case in _cases(before).items() if whose[1] not in other}
+    same = {name for name in work.PARTS.values() if _yardstick(before, name) == _yardstick(now, name)}
+    old = {whose: case for whose, case in _cases(before).items() if whose[0] in same and whose[1] not in other}
     new = _cases(now)
     chosen = {whose: _better(old.get(whose), new.get(whose)) for whose in {**new, **old}}
     networks = {entry["network"] for case in chosen.values() for entry in case["references"]}
@@ -44,14 +45,20 @@ def merged(before: dict, now: dict) -> dict:
 
 
 def alike(before: dict, now: dict) -> bool:
-    """Whether two ledgers are of the same settings, but for what is counted and measured."""
+    """Whether two ledgers are of the same settings, but for what is counted, measured, or said of fair shares."""
     return _fixed(before["settings"]) == _fixed(now["settings"])
 
 
 def _fixed(settings: dict) -> str:
-    fixed = {name: value for name, value in settings.items() if name not in ("inputs", "missing", COST)}
+    fixed = {name: value for name, value in settings.items() if name not in ("inputs", "missing", "references", COST)}
     fixed["precision"] = {name: value for name, value in fixed["precision"].items() if name != ROUNDED}
     return json.dumps(fixed, sort_keys=True)  # read or made, tuples are lists
+
+
+def _yardstick(ledger: dict, scenario: str) -> str:
+    """How fair shares are found on a scenario: what the settings say of it alone, or of all."""
+    told = ledger["settings"]["references"]
+    return json.dumps([value.get(scenario) if isinstance(value, dict) else value for value in told.values()])
 
 
 def _signed(ledger: dict) -> dict:
@@ -92,7 +99,7 @@ def _curves(old: dict | None, new: dict | None) -> list[dict]:
     for curve in [*(old["curves"] if old else ()), *(new["curves"] if new else ())]:
         found.setdefault(curve["inputs"], {})[curve["method"]] = curve
     best = max(found, key=lambda inputs: (len(found[inputs]), inputs), default=0)
-    return sorted(found.get(best, {}).values(), key=lambda curve: CURVES.index(curve["method"]))
+    return sorted(found.get(best, {}).values(), key=lambda curve: work.CURVES.index(curve["method"]))
 
 
 def _by_network(before: dict, now: dict, told, networks: set[str]) -> dict:

@@ -22,6 +22,7 @@ TRAINED = {
     "mnist": "mnist",
     "mnist-plain": "mnist",
     "mnist-blocks": "mnist",
+    "mnist-owen": "mnist",
     "mnist-small": "mnist",
     "mnist-in-space": "mnist_in_space",
     "mnist-in-space-plain": "mnist_in_space",

@@ -20,7 +20,7 @@ from torch.nn import functional
 from torchvision import datasets
 
 from icg.artifacts import load_model
-from icg.certainty import is_certainty_aware
+from icg.certainty import is_certainty_aware, join
 from icg.damage import (
     another_sample,
     bernoulli_certainty,
@@ -28,6 +28,7 @@ from icg.damage import (
     continuous_bernoulli_certainty,
     damage,
     meaningless,
+    random_blocks,
     uniform_noise,
 )
 from icg.measures import neutrality, probabilities
@@ -245,6 +246,52 @@ def blocks_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     return certainty_batch(data.images, data.labels, prior=PRIOR, generator=generator, **shares)
 
 
+# Further, from the network that learnt from blocks, which is the teacher as well. From labels a network learns what the
+# best guess is at a certainty, and a good one can tell by the image which blocks fit: so it isn't the mean over
+# coalitions. Here it is told that mean (chapter on fairness).
+OWEN = replace(RECIPE, steps=5_000, lr=1e-3, seed=2, low_precision=0.0, dropout=0.0)
+TOLD = 44  # images of its batch; the others are as in the stage before
+
+
+def owen_batch(step: int, generator) -> tuple[Tensor, Tensor]:
+    """As :func:`training_batch`, for the network that learns Owen's mean.
+
+    At certainties of blocks its target is what the teacher says, on average, where each block is known with just that
+    chance: a draw of such coalitions and its mirror image. Images come in pairs which differ in some blocks alone, and
+    by the same luck, so that what a block changes is not lost in it.
+    """
+    data = draw(OWEN.batch_size - TOLD // 2, generator=generator)
+    shares = {"damaged": 0.15, "blocks": 0.35, "whole": 0.0, "least": 4, "absent": 0.08}
+    images, n = data.images[: TOLD // 2], TOLD // 2
+    rest = certainty_batch(data.images[n:], data.labels[n:], prior=PRIOR, generator=generator, **shares)
+
+    def rand(*size):
+        return torch.rand(*size, generator=generator, device=images.device)
+
+    most, count = 10, 11**2  # blocks along each axis, and numbers for all of a grid
+    block = random_blocks((4 + (most - 3) * rand(n)).long(), images.shape[2:], most=most, generator=generator)
+    level, own = rand(n, 1), rand(n, count)
+    near = level + rand(n, 1) * (2 * own - 1)  # around a level
+    rising = 2 * level - own  # as on a path of block-wise certainty gradients
+    certainty = torch.where(rand(n, 1) < 0.5, near, rising).clamp(0, 1)
+    other = torch.where(rand(n, count) < 0.1, (rand(n, count) < 0.5).float(), certainty)
+    luck, images = rand(n, count).repeat(2, 1), images.repeat(2, 1, 1, 1)
+    certainty = torch.cat([certainty, other])
+
+    def at(each):
+        return join(images, each.gather(1, block.flatten(1).repeat(2, 1)).view_as(images))
+
+    with torch.no_grad():
+        known = [at((each < certainty).float()) for each in (luck, 1 - luck)]
+        told = sum(_teacher(images.device)(inputs).softmax(1) for inputs in known) / 2
+    return torch.cat([at(certainty), rest[0]]), torch.cat([told, rest[1]])
+
+
+@lru_cache
+def _teacher(device):
+    return load_model("mnist-blocks").to(device)
+
+
 def plain_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     """One batch for the plain twin: undamaged images ``(N, 1, 28, 28)`` and labels ``(N,)``."""
     data = draw(RECIPE.batch_size, generator=generator)
@@ -336,5 +383,6 @@ TRAININGS = {
     "mnist": Training(MnistNet, ((RECIPE, training_batch),), evaluate),
     "mnist-plain": Training(MnistPlainNet, ((RECIPE, plain_batch),), evaluate),
     "mnist-blocks": Training(partial(load_model, "mnist"), ((BLOCKS, blocks_batch),), evaluate),
+    "mnist-owen": Training(partial(load_model, "mnist-blocks"), ((OWEN, owen_batch),), evaluate),
     "mnist-small": Training(MnistSmallNet, ((RECIPE, training_batch),), evaluate),
 }

@@ -479,14 +479,18 @@ def test_a_run_over_a_part_leaves_the_rest_of_the_ledger(run, data, tmp_path, mo
     assert {row["network"] for row in other["rows"]} == {"mnist"} and set(other["weights"]) == {"mnist"}
 
 
-def test_a_ledger_that_cannot_be_read_is_refused_before_any_work(run, data, monkeypatch):
+def test_a_ledger_that_cannot_be_read_is_refused_before_any_work(run, data, tmp_path, monkeypatch):
     calls = StandIn()
     monkeypatch.setattr(contenders, "attribute", calls)
     (data / "results").mkdir()
     (data / "results" / "fairness.json").write_text("{")
+    some = {"parts": ("local-minimum",), "methods": ("fair", "ICG")}
     with pytest.raises(artifacts.ArtifactError, match="fairness.json is not valid JSON; restore it"):
-        run(parts=("local-minimum",), methods=("fair", "ICG"))
+        run(**some)
     assert calls.calls == 0
+    # What writes none asks for none.
+    experiment.run(data_folder=data, work_folder=tmp_path / "work", write=False, progress=False, **some)
+    assert calls.calls > 0 and (data / "results" / "fairness.json").read_text() == "{"
 
 
 def test_processes_leave_each_other_what_they_are_at(run, data, tmp_path, monkeypatch):

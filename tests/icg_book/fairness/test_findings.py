@@ -146,6 +146,18 @@ def test_the_gate_is_held_against_the_network_without_one():
     )
 
 
+def test_the_network_that_was_told_the_mean_is_held_against_the_one_before():
+    result = made()
+    assert findings.on_the_mean(result) == "Not measured yet."
+    for network, distances in {"blocks": (0.7, 0.5), "owen": (0.6, 0.5)}.items():
+        for method, distance in zip(("ICG", "block-wise"), distances, strict=True):
+            result["rows"].append(row("MNIST", method, distance, network=f"mnist-{network}"))
+    assert flat(findings.on_the_mean(result)) == (
+        "ICG, probability: told the mean 0.60 [0.59, 0.61], before 0.70 [0.69, 0.71]. Fairer. "
+        "block-wise, probability: told the mean 0.50 [0.49, 0.51], before 0.50 [0.49, 0.51]. That can't be told apart."
+    )
+
+
 def test_luck_is_blamed_only_where_it_did_harm():
     result = made(("Local Minimum",))
     assert "luck" not in findings.on_gains(result)

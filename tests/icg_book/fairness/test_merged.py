@@ -28,6 +28,7 @@ def ledger(date, cases, *, curves=(), weights="w"):
         "inputs": [name | {"n": cases[whose][0]} for whose, name in names.items()],
         "evaluations": 64,
         COST: dict.fromkeys(networks, date),
+        "references": {"exact": "up to 20 players", "largest error": {"MNIST": 0.02}},
         "precision": {"bfloat16": ["EG"], ROUNDED: dict.fromkeys(networks, date)},
         "missing": [],
     }
@@ -105,6 +106,18 @@ def test_curves_that_stand_together_are_over_the_same_inputs():
     assert set(dates(curves(("EG", 9), now=[("ICG", 4), ("AGN", 4)]), "curves").values()) == {2}
     assert set(dates(curves(("EG", 4), ("AGN", 4), now=[("ICG", 9)]), "curves").values()) == {1}
     assert curves()["curves"] == []
+
+
+def test_of_fair_shares_found_otherwise_nothing_stays():
+    both = {DIGITS: (5, ["EG"]), SNACKS: (5, ["EG"])}
+    before = ledger(1, both, curves=[(DIGITS, "EG", 5), (SNACKS, "EG", 5)])
+    now = ledger(2, {DIGITS: (3, ["EG"]), SNACKS: (0, [])}, curves=[(DIGITS, "ICG", 3)])
+    now["settings"]["references"]["largest error"] = {"MNIST": 0.01}
+    found = merged(before, now)  # the other scenario is as it was
+    assert dates(found) == {("mnist", "EG"): 2, ("burnt-snacks", "EG"): 1}
+    assert dates(found, "curves") == {("mnist", "ICG"): 2, ("burnt-snacks", "EG"): 1}
+    now["settings"]["references"]["exact"] = "up to 10 players"  # said of all
+    assert dates(merged(before, now)) == {("mnist", "EG"): 2}
 
 
 def test_of_other_weights_nothing_stays():

@@ -252,6 +252,37 @@ def test_the_network_that_learns_from_blocks_gets_more_of_them(data):
     assert (levels[10:42] <= 81).all() and (levels[10:42] > 1).sum() >= 8
 
 
+def test_the_network_that_is_told_the_mean_hears_what_its_teacher_says_of_coalitions(data, monkeypatch):
+    asked = []
+
+    def teacher(inputs):  # the probability of class 1 is the share of the image that is known: its mean is that of c
+        asked.append(inputs)
+        p = inputs[:, 1].mean((1, 2)).clamp(1e-6, 1 - 1e-6)
+        logits = torch.full((len(inputs), 10), -torch.inf)
+        logits[:, 0], logits[:, 1] = (1 - p).log(), p.log()
+        return logits
+
+    monkeypatch.setattr(mnist, "_teacher", lambda device: teacher)
+    batches = [mnist.owen_batch(step, generator(step)) for step in range(40)]
+    for inputs, targets in batches:
+        assert inputs.shape == (64, 2, 28, 28) and torch.allclose(targets.sum(1), torch.ones(64))
+        assert inputs.min() >= 0 and inputs.max() <= 1
+        one, other = inputs[: mnist.TOLD].chunk(2)
+        assert torch.equal(one[:, 0], other[:, 0])  # a pair is of one image ...
+        changed = one[:, 1] != other[:, 1]
+        assert 0.01 < changed.float().mean() < 0.3 and ((other[:, 1] == 0) | (other[:, 1] == 1))[changed].all()
+    assert all(((inputs[:, 1] == 0) | (inputs[:, 1] == 1)).all() for inputs in asked)
+    pairs = [asked[k][:, 1].flatten(1).chunk(2) for k in range(0, len(asked), 2)]
+    same = torch.cat([(one == other).float().mean(1) for one, other in pairs])
+    assert same.min() > 0.6 and same.mean() > 0.9  # ... by the same luck
+    told = torch.cat([targets[: mnist.TOLD, 1] for _, targets in batches])
+    mean = torch.cat([inputs[: mnist.TOLD, 1].mean((1, 2)) for inputs, _ in batches])
+    assert (told - mean).mean().abs() < 0.01 and torch.corrcoef(torch.stack([told, mean]))[0, 1] > 0.95
+    assert mean.min() < 0.15 and mean.max() > 0.85
+    rest = torch.cat([targets[mnist.TOLD :].amax(1) for _, targets in batches])
+    assert (rest == 1).float().mean() > 0.8  # by their labels, but for those that are absent
+
+
 def test_the_first_batch_is_undamaged(data):
     inputs, targets = mnist.training_batch(0, generator())
     assert (inputs[:, 1] == 1).all() and (targets.amax(1) == 1).all()
@@ -410,7 +441,9 @@ def test_the_real_digits_are_the_official_ones():
 
 
 @needs_mnist
-@pytest.mark.parametrize(("name", "least"), [("mnist", 0.985), ("mnist-blocks", 0.985), ("mnist-plain", 0.985)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("mnist", 0.985), ("mnist-blocks", 0.985), ("mnist-owen", 0.985), ("mnist-plain", 0.985)]
+)
 def test_the_shipped_weights_read_digits_they_never_saw(name, least):
     try:
         model = artifacts.load_model(name)
