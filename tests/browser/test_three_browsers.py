@@ -117,10 +117,11 @@ def moves(driver, kind: str, name: str):
         driver.press(*pressed)
 
     if kind == "button" and name == "Play":
+        ask("() => __tour.listen()")
         mouse()
-        assert ask("() => __tour.playing(true)"), "Play does not start by mouse"
+        assert ask("() => __tour.called('Pause')"), "Play does not start by mouse"
         keys("Enter")
-        assert ask("() => __tour.playing(false)"), "Pause does not stop by key"
+        assert ask("() => __tour.stopped()"), "Pause does not stop by key"
         for k in range(ask("() => __tour.ranges()")):  # where it stopped is chance
             ask("(k) => __tour.toRange(k)", k)
             driver.press("Home")

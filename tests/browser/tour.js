@@ -26,10 +26,14 @@
     return null;
   }
 
-  // Where to press the control, and where to drag it to. Afterwards it is in sight, and nothing lies over it.
-  function places(kind) {
-    const node = api.control;
-    node.scrollIntoView({ block: "center", behavior: "instant" });
+  // Where to press the control, and where to drag it to. Afterwards it is in sight and at rest, and nothing lies over it.
+  async function places(kind) {
+    const node = api.control, place = () => { const { x, y, width, height } = node.getBoundingClientRect(); return [x, y, width, height].join(); };
+    for (let still = 0, before = ""; still < 3; await frame()) {
+      node.scrollIntoView({ block: "center", behavior: "instant" });
+      still = place() === before ? still + 1 : 0;
+      before = place();
+    }
     const box = node.getBoundingClientRect(), room = stage.getBoundingClientRect();
     const x = Math.round(box.left + box.width / 2), y = Math.round(box.top + box.height / 2);
     const over = document.elementFromPoint(x, y);
@@ -103,7 +107,15 @@
     return false;
   }
 
+  // What the control is called from now on: on a busy machine all is played before one can ask.
+  function listen() {
+    const node = api.control, names = new Set();
+    new MutationObserver(() => names.add(name(node))).observe(node, { attributes: true, childList: true, characterData: true, subtree: true });
+    api.names = names;
+  }
+
   const api = window.__tour = {
+    listen, called: (text) => until(() => api.names.has(text)),
     next, places, focus, hear, words, name: () => name(api.control),
     arrived: async () => {
       root.scrollIntoView();
@@ -111,7 +123,7 @@
       stage = root.querySelector(".icg-x-stage");
       return there;
     },
-    playing: (yes) => until(() => (name(api.control) === "Pause") === yes),
+    stopped: () => until(() => name(api.control) !== "Pause"),
     ranges: () => all().filter((node) => node.matches(KINDS.range) && shown(node)).length,
     toRange: (k) => { api.control = all().filter((node) => node.matches(KINDS.range) && shown(node))[k]; return focus(); },
     toNamed: (text) => { api.control = all().find((node) => shown(node) && name(node) === text) || null; return api.control !== null; },
