@@ -29,7 +29,9 @@
   // Where to press the control, and where to drag it to. Afterwards it is in sight and at rest, and nothing lies over it.
   async function places(kind) {
     const node = api.control, place = () => { const { x, y, width, height } = node.getBoundingClientRect(); return [x, y, width, height].join(); };
+    const end = performance.now() + PATIENCE;
     for (let still = 0, before = ""; still < 3; await frame()) {
+      if (performance.now() > end) throw new Error(name(node) + " does not come to rest");
       node.scrollIntoView({ block: "center", behavior: "instant" });
       still = place() === before ? still + 1 : 0;
       before = place();

@@ -57,8 +57,9 @@ def _fixed(settings: dict) -> str:
 
 def _yardstick(ledger: dict, scenario: str) -> str:
     """How fair shares are found on a scenario: what the settings say of it alone, or of all."""
-    told = ledger["settings"]["references"]
-    return json.dumps([value.get(scenario) if isinstance(value, dict) else value for value in told.values()])
+    told = ledger["settings"]["references"].items()
+    mine = {name: value.get(scenario) if isinstance(value, dict) else value for name, value in told}
+    return json.dumps(mine, sort_keys=True)
 
 
 def _signed(ledger: dict) -> dict:

@@ -337,18 +337,19 @@ class Work:
 
     def _references(self, dtype, first: int, last: int) -> dict[str, Tensor]:
         rows, orders = [], []
-        error, (least, most) = self.wanted[0], self.wanted[1] or (4, 4)
+        largest_error, asked = self.wanted
+        least, most = asked or (4, 4)
         for i in range(first, last):
             value, count = self._game(i, dtype)
-            shares, off, used = shapley_until(
+            shares, error, used = shapley_until(
                 value,
                 count,
-                largest_error=error,
+                largest_error=largest_error,
                 first=least,
                 most_permutations=most,
                 generator=_generator(i, 3),
             )
-            rows.append(self._padded(torch.cat([shares, off], 1).T))
+            rows.append(self._padded(torch.cat([shares, error], 1).T))
             orders.append(used)
         rows = torch.stack(rows)
         names = [*OUTPUTS, *(f"{output}, error" for output in OUTPUTS)]

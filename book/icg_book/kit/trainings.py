@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from icg.artifacts import load_model
 from icg.training import Recipe, train
 
 
@@ -108,3 +110,14 @@ def train_stages(
         if model is None:
             raise Interrupted(file)
     return model
+
+
+def told(name: str, inputs: Tensor) -> Tensor:
+    """What a shipped network says of inputs, as targets ``(N, K)`` for one that learns from it."""
+    with torch.no_grad():
+        return _teacher(name, inputs.device)(inputs).softmax(1)
+
+
+@lru_cache
+def _teacher(name: str, device: torch.device) -> nn.Module:
+    return load_model(name, device=device)

@@ -26,7 +26,7 @@ from icg.measures import band_absence, information_absence, neutrality, probabil
 from icg.models import BurntSnacksNet
 from icg.training import Recipe
 from icg_book.kit.networks import BurntSnacksEquivariantNet, BurntSnacksSmallNet
-from icg_book.kit.trainings import Training
+from icg_book.kit.trainings import Training, told
 
 SIZE = 50  # images are 50 x 50
 CLASSES = ("no dark square", "dark square")
@@ -117,13 +117,7 @@ def pupil_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     off = (2 * rand(INTACT, int(player.max()) + 1) - 1) * rand(INTACT, 1)
     certainty = (rand(INTACT, 1) + off.gather(1, player)).clamp(0, 1).view_as(data.images)
     inputs = torch.cat([join(data.images, certainty), inputs[::4]])  # some of each kind of damage
-    with torch.no_grad():
-        return inputs, _teacher(inputs.device)(inputs).softmax(1)
-
-
-@lru_cache
-def _teacher(device):
-    return load_model("burnt-snacks-equivariant").to(device)
+    return inputs, told("burnt-snacks-equivariant", inputs)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from icg.training import Recipe
 from icg_book.kit.folders import dataset_folder
 from icg_book.kit.intervals import wilson
 from icg_book.kit.networks import MnistSmallNet
-from icg_book.kit.trainings import Training
+from icg_book.kit.trainings import Training, told
 
 SIZE = 28  # images are 28 x 28
 CLASSES = tuple("0123456789")
@@ -281,15 +281,9 @@ def owen_batch(step: int, generator) -> tuple[Tensor, Tensor]:
     def at(each):
         return join(images, each.gather(1, block.flatten(1).repeat(2, 1)).view_as(images))
 
-    with torch.no_grad():
-        known = [at((each < certainty).float()) for each in (luck, 1 - luck)]
-        told = sum(_teacher(images.device)(inputs).softmax(1) for inputs in known) / 2
-    return torch.cat([at(certainty), rest[0]]), torch.cat([told, rest[1]])
-
-
-@lru_cache
-def _teacher(device):
-    return load_model("mnist-blocks").to(device)
+    known = [at((each < certainty).float()) for each in (luck, 1 - luck)]
+    mean = sum(told("mnist-blocks", inputs) for inputs in known) / 2
+    return torch.cat([at(certainty), rest[0]]), torch.cat([mean, rest[1]])
 
 
 def plain_batch(step: int, generator) -> tuple[Tensor, Tensor]:
